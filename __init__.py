@@ -1,0 +1,35 @@
+"""facevox: build, verify and load face, voice and thermal-video datasets. Public names are imported on first use."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .api import build, forge, open, show, verify  # noqa: A004 - facevox.open is the name users know from zipfile, PIL
+    from .loaders.folder import Folder, FolderError
+    from .loaders.huggingface import load_dataset
+
+_HOME = {
+    "build": "api",
+    "forge": "api",
+    "open": "api",
+    "show": "api",
+    "verify": "api",
+    "Folder": "loaders.folder",
+    "FolderError": "loaders.folder",
+    "load_dataset": "loaders.huggingface",
+}
+__all__ = ["Folder", "FolderError", "build", "forge", "load_dataset", "open", "show", "verify"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("facevox")
+    if name not in _HOME:
+        raise AttributeError(f"module 'facevox' has no attribute {name!r}; there is: {', '.join(__all__)}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

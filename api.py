@@ -1,0 +1,118 @@
+"""The commands as functions: what `facevox build`, `forge`, `verify` and `show` do, with the same options."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from .loaders.folder import Folder
+from .loaders.verify import Verdict
+
+
+def build(
+    dataset: str,
+    raw: str | Path,
+    out: str | Path,
+    *,
+    configs: Sequence[str] = (),
+    format: str = "tar",  # noqa: A002 - the word of the command line and of the field
+    workers: int = 1,
+    shard_mb: int = 1024,
+    extend: bool = False,
+    progress: bool = False,
+    **release: Any,
+) -> Folder:
+    """Build a dataset folder from a raw release, or resume an interrupted build; returns the finished folder.
+
+    `release` takes the dataset's own options (`facevox build DATASET --help`), as in subjects="1-5", effort=4.
+    With workers > 1 call it under `if __name__ == "__main__":`, since workers import the calling script.
+    Raises ValueError for an unknown name or option, FileNotFoundError without a release, FolderError for a folder of
+    another plan, OSError when the disk is full.
+    """
+    from .builders.core.run import BuildOptions, run
+
+    options = BuildOptions(
+        dataset,
+        str(raw),
+        Path(out),
+        tuple(configs),
+        format,
+        shard_mb,
+        workers,
+        extend,
+        release_options(dataset, release),
+    )
+    run(options, progress_bar if progress else None)
+    return Folder(out)
+
+
+def release_options(dataset: str, values: dict[str, Any]) -> Any:
+    """The dataset's own options object. Raises ValueError for an option it does not have, naming the nearest."""
+    from .builders.core.builder import find, nearest
+
+    kind = find(dataset).options_type
+    known = [f.name for f in fields(kind)]
+    for name in values:
+        if name not in known:
+            raise ValueError(f"{dataset} has no option {name!r}; {nearest(name, known)}")
+    return kind(**values)
+
+
+def progress_bar(total: int, done: int) -> Callable[[int], None]:
+    """A bar over source bytes that starts where an earlier run stopped."""
+    from tqdm import tqdm
+
+    bar = tqdm(total=total, initial=done, unit="B", unit_scale=True, desc="building", mininterval=0.5)
+
+    def tell(size: int) -> None:
+        bar.update(size)
+        if bar.n >= total:
+            bar.close()
+
+    return tell
+
+
+def forge(dataset: str, out: str | Path, *, workers: int = 1, **options: Any) -> dict[str, Any]:
+    """Forge a small release with known truth in the exact layout of the real one; returns what was made.
+
+    Options are those of `facevox forge DATASET --help`, as in subjects=6, frames=12, size="small".
+    Raises ValueError for an unknown dataset or option, FileExistsError when `out` is not empty.
+    """
+    from .builders.core.builder import nearest
+
+    module = forge_module(dataset)
+    known = [f.name for f in fields(module.ForgeOptions)]
+    for name in options:
+        if name not in known:
+            raise ValueError(f"forging {dataset} has no option {name!r}; {nearest(name, known)}")
+    made: dict[str, Any] = module.forge(Path(out), module.ForgeOptions(**options), workers=workers)
+    return made
+
+
+def forge_module(dataset: str) -> Any:
+    """The module that forges a dataset. Raises ValueError when there is none."""
+    from .builders.core.builder import datasets, nearest
+
+    if dataset not in datasets():
+        raise ValueError(f"nothing to forge called {dataset!r}; {nearest(dataset, [*datasets(), 'faults'])}")
+    return import_module(f".builders.population.{dataset}", __package__)
+
+
+def open(path: str | Path) -> Folder:  # noqa: A001 - facevox.open, as in zipfile.ZipFile.open
+    """Open a built folder. Raises FolderError when there is none or its build has not finished."""
+    return Folder(path)
+
+
+def verify(path: str | Path, progress: Callable[[int], object] | None = None) -> Verdict:
+    """Check every byte, count and promise of a folder; `problems` of the result is empty when it is sound."""
+    from .loaders.verify import check
+
+    return check(path, progress)
+
+
+def show(path: str | Path, key: str, out: str | Path | None = None, frame: int | None = None) -> Path:
+    """Draw one sample as a PNG (default: KEY.png here) and return its path. Raises FolderError for an unknown key."""
+    from .loaders.picture import draw
+
+    return draw(Folder(path), key, Path(out) if out else Path(f"{key}.png"), frame)

@@ -1,0 +1,99 @@
+"""What a dataset file fills in: facts about the release, its configurations, and how its samples are read."""
+
+import hashlib
+import importlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ...loaders.sample import Config, Sample
+from .raw import Folder
+from .stage import Clock, Rejection
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One future sample, known from names and sizes alone; `details` (plain JSON) is all that `read` needs."""
+
+    key: str
+    config: str
+    split: str
+    identity: str
+    size: int
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def digest(self) -> str:
+        content = [self.key, self.config, self.split, self.identity, self.size, self.details]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class ReleaseOptions:
+    """Options that every dataset has; a dataset file extends them with its own, each with a `help` text."""
+
+    subjects: str = field(default="", metadata={"help": "only these people, as in 1-5,17 (default: all)"})
+    limit: int = field(default=0, metadata={"help": "at most this many samples per config and split (0: all)"})
+
+    def as_dict(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+class Builder(ABC):
+    """A dataset: subclasses state the facts and fill in `units` and `read`."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    licence: ClassVar[str]
+    tags: ClassVar[tuple[str, ...]]
+    person_facts: ClassVar[tuple[str, ...]]
+    configs: ClassVar[tuple[Config, ...]]
+    expected_ratio: ClassVar[float] = 1.0
+    """Bytes written per byte of release, generously: asked for before a build starts."""
+    options_type: ClassVar[type[ReleaseOptions]] = ReleaseOptions
+
+    def __init__(self, options: ReleaseOptions) -> None:
+        self.options = options
+
+    def config(self, name: str) -> Config:
+        """The configuration of that name. Raises ValueError naming the nearest one."""
+        known = [config.name for config in self.configs]
+        if name not in known:
+            raise ValueError(f"{self.name} has no config {name!r}; {nearest(name, known)}")
+        return self.configs[known.index(name)]
+
+    @abstractmethod
+    def units(self, raw: Folder, config: str) -> Iterator[Unit | Rejection]:
+        """List a release by names and sizes: what can be built, and what is already known to be unusable."""
+
+    @abstractmethod
+    def read(self, raw: Folder, unit: Unit, clock: Clock) -> Iterator[Sample]:
+        """Read, check and encode one unit into one or more samples. Raises Reject when it is to be left out."""
+
+    def card(self) -> str:
+        """The dataset's part of the card (Markdown): licence, consent, intended use, bias, citation."""
+        return (Path(__file__).parent.parent / "cards" / f"{self.name}.md").read_text(encoding="utf-8")
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """'did you mean X?' where something is near, and in any case what there is."""
+    close = get_close_matches(word, known, n=1, cutoff=0.5)
+    return (f"did you mean {close[0]!r}? " if close else "") + f"there is: {', '.join(known)}"
+
+
+def datasets() -> list[str]:
+    """Names of all datasets: the files beside this package's `core`."""
+    here = Path(__file__).parent.parent
+    return sorted(path.stem for path in here.glob("*.py") if not path.stem.startswith("_"))
+
+
+def find(name: str) -> type[Builder]:
+    """The Builder of a dataset, imported by name. Raises ValueError naming the nearest dataset."""
+    if name not in datasets():
+        raise ValueError(f"no dataset {name!r}; {nearest(name, datasets())}")
+    module = importlib.import_module(f"...{name}", __name__)
+    builder: type[Builder] = module.BUILDER
+    return builder

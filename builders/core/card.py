@@ -1,0 +1,291 @@
+"""Sidecars to tables, dataset card and checksums: a pure function of what the shards left behind."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from ...loaders.folder import file_sha256
+from ...loaders.sample import FIELD_ENTRY, INDEX_KEYS, SPLITS, Config
+from .builder import Builder
+from .durable import PART, write_bytes, written_aside
+from .plan import Plan
+from .shard import sidecar_path
+from .stage import Rejection
+from .writers import WRITERS
+
+TERMS = ("source", "licence", "consent")
+"""Facts that every sample of every dataset carries."""
+UNSUMMED = ("checksums.sha256", "review.jsonl")
+MANIFEST = pa.schema(
+    [
+        ("name", pa.string()),
+        ("config", pa.string()),
+        ("split", pa.string()),
+        ("file", pa.string()),
+        ("size", pa.int64()),
+        ("sha256", pa.string()),
+        ("units", pa.int64()),
+        ("samples", pa.int64()),
+        ("rejected", pa.int64()),
+        ("first_key", pa.string()),
+        ("last_key", pa.string()),
+    ]
+)
+QUARANTINE = pa.schema([(name, pa.string()) for name in Rejection.__dataclass_fields__])
+
+
+def index_schema(configs: tuple[Config, ...]) -> pa.Schema:
+    """INDEX_KEYS, every fact of every config once, and the member entries."""
+    facts: dict[str, pa.DataType] = {}
+    for config in configs:
+        for fact in config.facts:
+            if facts.setdefault(fact.name, fact.type) != fact.type:
+                raise TypeError(f"fact {fact.name!r} has two types: {facts[fact.name]} and {fact.type}")
+    return pa.schema([*INDEX_KEYS, *facts.items(), ("fields", pa.list_(FIELD_ENTRY))])
+
+
+def finish(out: Path, builder: Builder, plan: Plan, file_format: str) -> None:
+    """Write tables, cards and, last, checksums.sha256, whose presence says that the folder is whole."""
+    (out / "checksums.sha256").unlink(missing_ok=True)
+    configs = tuple(config for config in builder.configs if config.name in plan.options["configs"])
+    totals = Totals()
+    rejections = [rejection.row() for rejection in plan.rejections]
+    manifest = []
+    schema = index_schema(configs)
+    with written_aside(out / "tables" / "index.parquet") as part, pq.ParquetWriter(part, schema) as index:
+        for sidecar in _sidecars(out, plan):
+            manifest.append(_manifest_row(sidecar))
+            rejections += sidecar["rejections"]
+            rows = [_index_row(sidecar, sample) for sample in sidecar["samples"]]
+            totals.add(sidecar, builder.person_facts)
+            if rows:
+                index.write_table(pa.Table.from_pylist(rows, schema=schema))
+    rejections.sort(key=lambda r: (r["config"], r["split"], r["key"], r["stage"], r["place"]))
+    _table(out, "manifest", pa.Table.from_pylist(manifest, schema=MANIFEST))
+    _table(out, "quarantine", pa.Table.from_pylist(rejections, schema=QUARANTINE))
+    _table(out, "identities", totals.identities(schema, builder.person_facts, configs))
+    write_bytes(out / "tables" / "README.md", _tables_card(builder).encode())
+    write_bytes(out / "README.md", _card(builder, configs, totals, rejections, file_format).encode())
+    for left in out.rglob(f"*{PART}"):
+        left.unlink()
+    _checksums(out, {row["file"]: row["sha256"] for row in manifest if row["file"]})
+
+
+def _sidecars(out: Path, plan: Plan) -> Iterator[dict[str, Any]]:
+    for shard in plan.shards:
+        yield json.loads(sidecar_path(out, shard.name).read_text())
+
+
+def _index_row(sidecar: Mapping[str, Any], sample: Mapping[str, Any]) -> dict[str, Any]:
+    where = {"config": sidecar["config"], "split": sidecar["split"], "shard": sidecar["file"]}
+    own = {name: sample[name] for name in ("key", "row", "identity", "fields")}
+    return {**where, **own, **sample["facts"]}
+
+
+def _manifest_row(sidecar: Mapping[str, Any]) -> dict[str, Any]:
+    samples = sidecar["samples"]
+    counts = {"samples": len(samples), "rejected": len(sidecar["rejections"])}
+    keys = {"first_key": samples[0]["key"] if samples else None, "last_key": samples[-1]["key"] if samples else None}
+    return {name: sidecar.get(name) for name in MANIFEST.names} | counts | keys
+
+
+def _table(out: Path, name: str, table: pa.Table) -> None:
+    path = out / "tables" / f"{name}.parquet"
+    with written_aside(path) as part, pq.ParquetWriter(part, table.schema) as file:
+        # `datasets` fails on an empty row group but reads a file without any.
+        if table.num_rows:
+            file.write_table(table)
+
+
+class Totals:
+    """Counts for the card and the identities table, gathered shard by shard."""
+
+    def __init__(self) -> None:
+        self.samples: Counter[tuple[str, str]] = Counter()
+        self.bytes: Counter[tuple[str, str]] = Counter()
+        self.frames: Counter[tuple[str, str]] = Counter()
+        self.seconds: Counter[tuple[str, str]] = Counter()
+        self.people: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self.facts: dict[str, dict[str, Any]] = {}
+        self.terms: Counter[tuple[str, ...]] = Counter()
+        self.of_person: Counter[tuple[str, str]] = Counter()
+
+    def add(self, sidecar: Mapping[str, Any], person_facts: tuple[str, ...]) -> None:
+        at = (sidecar["config"], sidecar["split"])
+        self.bytes[at] += sidecar["size"]
+        for sample in sidecar["samples"]:
+            facts = sample["facts"]
+            self.samples[at] += 1
+            self.frames[at] += facts.get("frames") or 0
+            self.seconds[at] += facts.get("seconds") or 0
+            self.people[at].add(sample["identity"])
+            person = {name: facts.get(name) for name in person_facts}
+            self.facts.setdefault(sample["identity"], {"split": sidecar["split"], **person})
+            self.of_person[sample["identity"], sidecar["config"]] += 1
+            self.terms[tuple(str(facts.get(name)) for name in TERMS)] += 1
+
+    def identities(self, index: pa.Schema, person_facts: tuple[str, ...], configs: tuple[Config, ...]) -> pa.Table:
+        """One row per person: split, facts that never change, samples per config."""
+        counts = [(f"samples_{config.name}", pa.int64()) for config in configs]
+        own = [(name, index.field(name).type) for name in person_facts]
+        schema = pa.schema([("identity", pa.string()), ("split", pa.string()), *own, *counts])
+        rows = [
+            {"identity": who, **facts, **{f"samples_{c.name}": self.of_person[who, c.name] for c in configs}}
+            for who, facts in sorted(self.facts.items())
+        ]
+        return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _checksums(out: Path, known: Mapping[str, str]) -> None:
+    files = sorted(
+        path.relative_to(out).as_posix()
+        for path in out.rglob("*")
+        if path.is_file() and path.relative_to(out).parts[0] != ".build" and path.name not in UNSUMMED
+    )
+    lines = [f"{known.get(file) or file_sha256(out / file)}  {file}\n" for file in files]
+    write_bytes(out / "checksums.sha256", "".join(lines).encode())
+
+
+# --- the card ---
+
+
+def feature(name: str, kind: pa.DataType) -> dict[str, Any]:
+    """One feature as the card's YAML spells it, read by `datasets` without any code of ours."""
+    if kind == pa.struct([("bytes", pa.binary()), ("path", pa.string())]):
+        return {"name": name, "dtype": "image"}
+    if pa.types.is_struct(kind):
+        return {"name": name, "struct": [feature(part.name, part.type) for part in kind]}
+    if pa.types.is_list(kind):
+        inner = feature("", kind.value_type)
+        return {"name": name, "list": inner.get("dtype") or inner.get("struct")}
+    return {"name": name, "dtype": {"double": "float64", "float": "float32"}.get(str(kind), str(kind))}
+
+
+def _front_matter(builder: Builder, configs: tuple[Config, ...], totals: Totals, ending: str) -> dict[str, Any]:
+    blocks: list[dict[str, Any]] = []
+    infos: list[dict[str, Any]] = []
+    for config in configs:
+        splits = [split for split in SPLITS if totals.samples[config.name, split]]
+        if not splits:
+            continue
+        files = [{"split": split, "path": f"data/{config.name}/{split}-*{ending}"} for split in splits]
+        counts = [
+            {"name": s, "num_bytes": totals.bytes[config.name, s], "num_examples": totals.samples[config.name, s]}
+            for s in splits
+        ]
+        first = {"default": True} if not blocks else {}
+        blocks.append({"config_name": config.name, **first, "data_files": files})
+        columns = [feature(column.name, column.type) for column in config.schema()]
+        infos.append({"config_name": config.name, "features": columns, "splits": counts})
+    about = {"pretty_name": builder.title, "license": builder.licence, "tags": list(builder.tags)}
+    return {**about, "configs": blocks, "dataset_info": infos}
+
+
+def _card(
+    builder: Builder, configs: tuple[Config, ...], totals: Totals, rejections: list[dict[str, str]], file_format: str
+) -> str:
+    head = yaml.safe_dump(_front_matter(builder, configs, totals, WRITERS[file_format].ending), sort_keys=False)
+    parts = [
+        f"---\n{head}---\n",
+        f"# {builder.title}\n\nBuilt by facevox as {file_format} shards; every count below is taken from them.\n",
+        _contents(configs, totals),
+        "## Terms\n\n" + _rows((*TERMS, "samples"), [(*terms, count) for terms, count in sorted(totals.terms.items())]),
+        _people(totals, builder.person_facts),
+        _left_out(rejections),
+        _loading(configs, totals),
+        builder.card(),
+        _dictionary(configs),
+    ]
+    return "\n".join(part.strip() + "\n" for part in parts if part)
+
+
+def _rows(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join(
+        "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines
+    )
+
+
+def _contents(configs: tuple[Config, ...], totals: Totals) -> str:
+    rows = [
+        (c.name, s, f"{totals.samples[c.name, s]:,}", len(totals.people[c.name, s]), f"{totals.frames[c.name, s]:,}",
+         f"{totals.seconds[c.name, s] / 3600:.3f}", f"{totals.bytes[c.name, s] / 1e6:,.1f}")
+        for c in configs for s in SPLITS if totals.samples[c.name, s]
+    ]  # fmt: skip
+    return "## Contents\n\n" + _rows(("config", "split", "samples", "people", "frames", "hours", "MB"), rows)
+
+
+def _people(totals: Totals, person_facts: tuple[str, ...]) -> str:
+    """How the people in the folder are distributed, split by split: the first thing to know about its bias."""
+    counted = [name for name in person_facts if len({f[name] for f in totals.facts.values()}) <= 12]
+    rows = []
+    for name in counted:
+        for value in sorted({f[name] for f in totals.facts.values() if f[name] is not None}):
+            per_split = [sum(f["split"] == s and f[name] == value for f in totals.facts.values()) for s in SPLITS]
+            rows.append((name, value, *per_split))
+    return "## People\n\n" + _rows(("fact", "value", *SPLITS), rows)
+
+
+def _left_out(rejections: list[dict[str, str]]) -> str:
+    if not rejections:
+        return "## Left out\n\nNothing: every sample of the release that was asked for is here."
+    per_stage = Counter((r["config"], r["stage"]) for r in rejections)
+    first = {(r["config"], r["stage"]): f"{r['place']}: {r['reason']}" for r in reversed(rejections)}
+    rows = [(*at, count, first[at]) for at, count in sorted(per_stage.items())]
+    text = f"{len(rejections)} rows stand in `tables/quarantine.parquet`, each with stage, place and reason.\n\n"
+    return "## Left out\n\n" + text + _rows(("config", "stage", "rows", "first of them"), rows)
+
+
+def _loading(configs: tuple[Config, ...], totals: Totals) -> str:
+    name = next((c.name for c in configs if any(totals.samples[c.name, s] for s in SPLITS)), configs[0].name)
+    split = next((s for s in SPLITS if totals.samples[name, s]), "train")
+    return f"""## Loading
+
+```python
+from datasets import load_dataset
+samples = load_dataset("THIS_FOLDER", "{name}", split="{split}", streaming=True)   # clips and sounds come as bytes
+tables = load_dataset("THIS_FOLDER/tables", "quarantine")                          # also: index, manifest, identities
+
+import facevox
+samples = facevox.load_dataset("THIS_FOLDER", "{name}", split="{split}")           # the same, decoded to arrays
+```
+
+Stream the large configs: map mode first copies all media into the local Arrow cache. A clip is one animated WebP whose
+frames Pillow (`n_frames`, `seek`) and OpenCV (`imdecodeanimation`) decode; sounds are FLAC."""
+
+
+def _dictionary(configs: tuple[Config, ...]) -> str:
+    parts = []
+    for config in configs:
+        media = [(f"`{f.name}`", f.kind + (", may be absent" if f.optional else ""), f.meaning) for f in config.fields]
+        facts = [(f"`json.{fact.name}`", _short(fact.type), fact.meaning) for fact in config.facts]
+        parts.append(
+            f"### {config.name}\n\n{config.meaning}\n\n" + _rows(("name", "type", "meaning"), [*media, *facts])
+        )
+    return "## Fields and facts\n\n" + "\n\n".join(parts)
+
+
+def _short(kind: pa.DataType) -> str:
+    if pa.types.is_list(kind):
+        return f"list of {_short(kind.value_type)}"
+    return "{" + ", ".join(part.name for part in kind) + "}" if pa.types.is_struct(kind) else str(kind)
+
+
+def _tables_card(builder: Builder) -> str:
+    names = ("index", "manifest", "quarantine", "identities")
+    blocks = [{"config_name": name, "data_files": [{"split": "train", "path": f"{name}.parquet"}]} for name in names]
+    head = yaml.safe_dump({"license": builder.licence, "configs": blocks}, sort_keys=False)
+    return f"""---
+{head}---
+# Tables of {builder.title}
+
+`index`: one row per sample, its facts and where its bytes lie. `manifest`: one row per shard. `quarantine`: one row
+per thing left out, with stage, place and reason. `identities`: one row per person. Each loads as
+`load_dataset(THIS_FOLDER, NAME, split="train")`.
+"""

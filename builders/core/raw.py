@@ -1,0 +1,228 @@
+"""A raw release read in place: folder, zip and tar look the same, on any fsspec file system; nothing is unpacked."""
+
+import tarfile
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import fsspec
+
+ARCHIVES = (".zip", ".tar")
+OPEN_AT_ONCE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of a release: name relative to its root, size in bytes, CRC-32 where the container states one."""
+
+    name: str
+    size: int
+    crc: int | None = None
+
+
+def unsafe(name: str) -> str | None:
+    """Why a member name is not to be trusted (absolute, `..`, backslash, control characters), or None."""
+    if name.startswith("/") or (len(name) > 1 and name[1] == ":"):
+        return "absolute path"
+    if ".." in PurePosixPath(name).parts:
+        return "path with '..'"
+    if "\\" in name:
+        return "path with a backslash"
+    if any(ord(letter) < 32 for letter in name):
+        return "control character in the name"
+    return None
+
+
+class Raw(ABC):
+    """Something that lists files and reads them. `label` names it in errors, relative to the release."""
+
+    label: str
+
+    @abstractmethod
+    def entries(self) -> Iterator[Entry]:
+        """Every file, in the container's own order; a name may be unsafe or occur twice."""
+
+    @abstractmethod
+    def read(self, name: str, limit: int) -> bytes:
+        """All bytes of one file. Raises ValueError above `limit` bytes or on damage, FileNotFoundError if absent."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release file handles."""
+
+    def _too_large(self, name: str, size: int, limit: int) -> ValueError:
+        return ValueError(f"{self.label}/{name}: {size:,} bytes, expected at most {limit:,}; not read")
+
+
+class Folder(Raw):
+    """A folder of an fsspec file system, with archives beside the files."""
+
+    def __init__(self, fs: Any, root: str, label: str = "") -> None:
+        self.fs, self.root, self.label = fs, root.rstrip("/"), label or root
+        self._archives: OrderedDict[str, Raw] = OrderedDict()
+
+    def _path(self, name: str) -> str:
+        if reason := unsafe(name):
+            raise ValueError(f"{self.label}: {name!r} refused: {reason}")
+        return f"{self.root}/{name}"
+
+    def entries(self) -> Iterator[Entry]:
+        found = self.fs.find(self.root, detail=True)
+        for path in sorted(found):
+            yield Entry(path[len(self.root) :].lstrip("/"), int(found[path]["size"]))
+
+    def exists(self, name: str) -> bool:
+        return bool(self.fs.exists(self._path(name)))
+
+    def names(self, folder: str) -> list[str]:
+        """Names directly inside a subfolder, sorted; [] when it does not exist."""
+        path = self._path(folder)
+        return sorted(PurePosixPath(p).name for p in self.fs.ls(path, detail=False)) if self.fs.isdir(path) else []
+
+    def size(self, name: str) -> int:
+        return int(self.fs.size(self._path(name)))
+
+    def read(self, name: str, limit: int) -> bytes:
+        path = self._path(name)
+        size = int(self.fs.size(path))
+        if size > limit:
+            raise self._too_large(name, size, limit)
+        data: bytes = self.fs.cat_file(path)
+        return data
+
+    def inside(self, stem: str) -> Raw | None:
+        """The archive `stem.zip` or `stem.tar`, else the folder `stem`, opened in place; None when there is none.
+
+        The members of a folder are named as in an archive of it: with its own name first. Raises ValueError when
+        the archive cannot be read.
+        """
+        if stem in self._archives:
+            self._archives.move_to_end(stem)
+            return self._archives[stem]
+        for ending in ARCHIVES:
+            if self.fs.isfile(self._path(stem + ending)):
+                opened: Raw = _open_archive(self.fs, self._path(stem + ending), f"{stem}{ending}")
+                break
+        else:
+            if not self.fs.isdir(self._path(stem)):
+                return None
+            opened = _Within(self, stem)
+        self._archives[stem] = opened
+        while len(self._archives) > OPEN_AT_ONCE:
+            self._archives.popitem(last=False)[1].close()
+        return opened
+
+    def close(self) -> None:
+        while self._archives:
+            self._archives.popitem()[1].close()
+
+
+class _Within(Raw):
+    """An extracted archive: a folder whose members are named with the folder's own name first."""
+
+    def __init__(self, parent: Folder, stem: str) -> None:
+        above = str(PurePosixPath(stem).parent)
+        self._above = Folder(parent.fs, parent._path(above), above)
+        self._own = Folder(parent.fs, parent._path(stem), stem)
+        self._name, self.label = PurePosixPath(stem).name, above
+
+    def entries(self) -> Iterator[Entry]:
+        for entry in self._own.entries():
+            yield Entry(f"{self._name}/{entry.name}", entry.size)
+
+    def read(self, name: str, limit: int) -> bytes:
+        return self._above.read(name, limit)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class Zip(Raw):
+    """A zip archive; only its directory is read until a member is asked for."""
+
+    def __init__(self, file: Any, label: str) -> None:
+        self.label, self._file = label, file
+        try:
+            self._zip = zipfile.ZipFile(file)
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            file.close()
+            raise ValueError(f"{label}: not a readable zip ({error}). Download it again") from None
+
+    def entries(self) -> Iterator[Entry]:
+        for info in self._zip.infolist():
+            if not info.is_dir():
+                yield Entry(info.filename, info.file_size, info.CRC)
+
+    def read(self, name: str, limit: int) -> bytes:
+        try:
+            info = self._zip.getinfo(name)
+        except KeyError:
+            raise FileNotFoundError(f"{self.label}/{name}: not in the archive") from None
+        if info.file_size > limit:
+            raise self._too_large(name, info.file_size, limit)
+        try:
+            with self._zip.open(info) as member:
+                data = member.read(limit + 1)
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+            raise ValueError(f"{self.label}/{name}: cannot be read ({error}). Download the archive again") from None
+        if len(data) != info.file_size:
+            raise ValueError(f"{self.label}/{name}: {len(data):,} bytes, the directory says {info.file_size:,}")
+        return data
+
+    def close(self) -> None:
+        self._zip.close()
+        self._file.close()
+
+
+class Tar(Raw):
+    """An uncompressed tar archive, listed once by its headers and read by offset."""
+
+    def __init__(self, file: Any, label: str) -> None:
+        self.label, self._file = label, file
+        try:
+            with tarfile.open(fileobj=file, mode="r:") as archive:
+                self._members = [(m.name, m.offset_data, m.size) for m in archive if m.isreg()]
+        except (tarfile.TarError, OSError, EOFError) as error:
+            file.close()
+            raise ValueError(f"{label}: not a readable uncompressed tar ({error}). Download or repack it") from None
+        self._at = {name: (offset, size) for name, offset, size in self._members}
+
+    def entries(self) -> Iterator[Entry]:
+        for name, _, size in self._members:
+            yield Entry(name, size)
+
+    def read(self, name: str, limit: int) -> bytes:
+        if name not in self._at:
+            raise FileNotFoundError(f"{self.label}/{name}: not in the archive")
+        offset, size = self._at[name]
+        if size > limit:
+            raise self._too_large(name, size, limit)
+        self._file.seek(offset)
+        data: bytes = self._file.read(size)
+        if len(data) != size:
+            raise ValueError(f"{self.label}/{name}: {len(data):,} of {size:,} bytes, the archive is cut short")
+        return data
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _open_archive(fs: Any, path: str, label: str) -> Raw:
+    if fs.size(path) == 0:
+        raise ValueError(f"{label}: empty file (0 bytes). Download it again")
+    return (Zip if path.endswith(".zip") else Tar)(fs.open(path, "rb"), label)
+
+
+def open_raw(place: str) -> Folder:
+    """Open a release folder, local or any fsspec URL. Raises FileNotFoundError when it is no folder."""
+    fs, root = fsspec.core.url_to_fs(place)
+    if not fs.isdir(root):
+        raise FileNotFoundError(
+            f"{place}: no such release folder. Pass the folder that holds the release's own folders"
+        )
+    return Folder(fs, root, place)

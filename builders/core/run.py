@@ -1,0 +1,295 @@
+"""The missing shards of a plan, by one process or many; then the folder is finished."""
+
+import fcntl
+import json
+import multiprocessing
+import os
+import platform
+import shutil
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from multiprocessing.connection import wait as wait_for
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pyarrow as pa
+
+from ...loaders.folder import FolderError
+from . import card
+from .builder import Builder, ReleaseOptions, Unit, find, nearest
+from .durable import PART
+from .plan import Plan, make, reconcile
+from .raw import Folder, open_raw
+from .shard import Progress, ShardJob, ShardResult, build, is_done
+from .stage import Rejection
+from .writers import WRITERS
+
+LAYOUT = 1
+"""Raised when the same release and options give other bytes than before."""
+SPARE_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What to build, from where, to where, and how; see `facevox build --help`."""
+
+    dataset: str
+    raw: str
+    out: Path
+    configs: tuple[str, ...] = ()
+    format: str = "tar"
+    shard_mb: int = 1024
+    workers: int = 1
+    extend: bool = False
+    release: ReleaseOptions = field(default_factory=ReleaseOptions)
+
+
+@dataclass
+class BuildReport:
+    """What a run did: counts over the whole folder, and what this run took."""
+
+    out: Path
+    samples: int = 0
+    rejected: int = 0
+    shards: int = 0
+    built: int = 0
+    frames: int = 0
+    read_bytes: int = 0
+    written_bytes: int = 0
+    elapsed: float = 0.0
+    peak_memory: int = 0
+    seconds: Counter[str] = field(default_factory=Counter)
+
+    def add(self, result: ShardResult) -> None:
+        self.built += 1
+        self.frames += result.frames
+        self.read_bytes += result.read_bytes
+        self.written_bytes += result.written_bytes
+        self.peak_memory = max(self.peak_memory, result.peak_memory)
+        self.seconds.update(result.seconds)
+
+    def lines(self) -> list[str]:
+        """The closing words of a build."""
+        kept = f"{self.samples:,} samples kept, {self.rejected:,} left out, {self.shards} shards in {self.out}"
+        if not self.built:
+            return [kept, "nothing was missing"]
+        total = sum(self.seconds.values()) or 1.0
+        shares = ", ".join(f"{name} {100 * spent / total:.0f} %" for name, spent in self.seconds.most_common())
+        pace = f"{self.frames / self.elapsed:,.1f} frames/s, {self.read_bytes / self.elapsed / 1e6:,.1f} MB/s read"
+        return [
+            kept,
+            f"{self.built} shards in {self.elapsed:.1f} s: {pace}, peak {self.peak_memory >> 20} MB a worker",
+            shares,
+        ]
+
+
+def make_plan(options: BuildOptions) -> tuple[Builder, Folder, Plan]:
+    """List the release and plan its shards. Raises ValueError for an unknown config, format or an unfit release."""
+    builder = find(options.dataset)(options.release)
+    if options.format not in WRITERS:
+        raise ValueError(f"no format {options.format!r}; {nearest(options.format, list(WRITERS))}")
+    if options.shard_mb < 1 or options.workers < 1:
+        raise ValueError(f"shard size {options.shard_mb} MB, {options.workers} workers: expected 1 or more of each")
+    configs = options.configs or tuple(config.name for config in builder.configs)
+    for name in configs:
+        builder.config(name)
+    raw = open_raw(str(options.raw))
+    chosen = {"layout": LAYOUT, "dataset": options.dataset, "configs": sorted(configs), "format": options.format}
+    chosen |= {"shard_mb": options.shard_mb, **options.release.as_dict()}
+    found = (item for name in configs for item in limited(builder.units(raw, name), options.release.limit))
+    return builder, raw, make(found, chosen, options.shard_mb << 20)
+
+
+def limited(found: Iterator[Unit | Rejection], limit: int) -> Iterator[Unit | Rejection]:
+    """The first `limit` units of each split, in key order; all when 0."""
+    if not limit:
+        yield from found
+        return
+    items = list(found)
+    yield from (item for item in items if isinstance(item, Rejection))
+    taken: Counter[str] = Counter()
+    for unit in sorted((item for item in items if isinstance(item, Unit)), key=lambda unit: unit.key):
+        taken[unit.split] += 1
+        if taken[unit.split] <= limit:
+            yield unit
+
+
+def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None = None) -> BuildReport:
+    """Build what is missing, then finish the folder. The same call again resumes after any interruption.
+
+    `progress(total_bytes, done_bytes)` is called once and returns what to tell about every unit.
+    Raises FolderError when the folder belongs to another plan or build, OSError when the disk is full or fails.
+    """
+    started = time.perf_counter()
+    builder, raw, fresh = make_plan(options)
+    raw.close()
+    if not fresh.shards:
+        reasons = "; ".join(sorted({r.reason for r in fresh.rejections})[:3]) or "no file fits its layout"
+        raise FileNotFoundError(f"{options.raw}: nothing of {builder.title} to build here ({reasons})")
+    with locked(options.out):
+        plan_file = options.out / ".build" / "plan.json"
+        plan = reconcile(fresh, plan_file, options.shard_mb << 20, options.extend)
+        clear_parts(options.out)
+        digest = plan.options_digest()
+        jobs = [
+            ShardJob(
+                options.dataset, str(options.raw), options.out, options.release, options.format, s.digest(digest), s
+            )
+            for s in plan.shards
+        ]
+        missing = [job for job in jobs if not is_done(job)]
+        check_space(options, sum(job.spec.size for job in missing), builder)
+        if not plan_file.exists() or json.loads(plan_file.read_text())["digest"] != plan.digest():
+            plan.save(plan_file)
+        if missing:
+            (options.out / "checksums.sha256").unlink(missing_ok=True)
+        report = BuildReport(options.out, shards=len(plan.shards))
+        total = sum(job.spec.size for job in jobs)
+        tell = progress(total, total - sum(job.spec.size for job in missing)) if progress else None
+        for result in engine(options.workers)(missing, options.workers, tell):
+            report.add(result)
+        card.finish(options.out, builder, plan, options.format)
+        _count(report, plan, options.out)
+        report.elapsed = time.perf_counter() - started
+        _record(options, report)
+    return report
+
+
+def _count(report: BuildReport, plan: Plan, out: Path) -> None:
+    manifest = pa.parquet.read_table(out / "tables" / "manifest.parquet").to_pylist()
+    report.samples = sum(row["samples"] for row in manifest)
+    report.rejected = sum(row["rejected"] for row in manifest) + len(plan.rejections)
+
+
+def _record(options: BuildOptions, report: BuildReport) -> None:
+    facts: dict[str, Any] = {"finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "workers": options.workers}
+    facts |= {
+        name: getattr(report, name)
+        for name in ("built", "frames", "read_bytes", "written_bytes", "elapsed", "peak_memory")
+    }
+    facts |= {
+        "engine": engine(options.workers).__name__,
+        "seconds": dict(report.seconds),
+        "python": platform.python_version(),
+    }
+    facts |= {
+        "versions": {
+            name: version(name) for name in ("facevox", "numpy", "opencv-contrib-python-headless", "pillow", "pyarrow")
+        }
+    }
+    with (options.out / ".build" / "runs.jsonl").open("a") as runs:
+        runs.write(json.dumps(facts) + "\n")
+
+
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Hold the folder for one build; the kernel lets go when the process dies. Raises FolderError when it is held."""
+    try:
+        (out / ".build").mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise FolderError(f"{out}: not a folder. Choose another --out") from None
+    with (out / ".build" / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FolderError(
+                f"{out}: another build is running in this folder. Wait for it, or choose another --out"
+            ) from None
+        yield
+
+
+def clear_parts(out: Path) -> None:
+    """Remove what an interrupted build left half-written."""
+    for part in out.rglob(f"*{PART}"):
+        part.unlink(missing_ok=True)
+
+
+def check_space(options: BuildOptions, source_bytes: int, builder: Builder) -> None:
+    """Raise OSError before a build that cannot fit its disk."""
+    needed = int(source_bytes * builder.expected_ratio) + SPARE_BYTES
+    free = shutil.disk_usage(options.out).free
+    if source_bytes and needed > free:
+        raise OSError(
+            f"{options.out}: about {needed / 1e9:.2f} GB needed, {free / 1e9:.2f} GB free. Free some, or use --subjects"
+        )
+
+
+# --- engines: the same arguments, results as they come ---
+
+
+def serial(jobs: Sequence[ShardJob], workers: int, tell: Progress | None) -> Iterator[ShardResult]:
+    """One after the other in this process."""
+    cv2.setNumThreads(1)
+    for job in jobs:
+        yield build(job, tell)
+
+
+def processes(jobs: Sequence[ShardJob], workers: int, tell: Progress | None) -> Iterator[ShardResult]:
+    """A pool of spawned processes. Raises RuntimeError when the system kills one."""
+    context = multiprocessing.get_context("spawn")
+    told = context.SimpleQueue()
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(told,))
+    waiting = {pool.submit(_build_in_worker, job) for job in jobs}
+    try:
+        while waiting:
+            done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+            while not told.empty():
+                size = told.get()
+                if tell:
+                    tell(size)
+            yield from (_result(future) for future in done)
+    except BaseException:
+        # Half-written shards are worth nothing: stop at once rather than wait minutes for them.
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in multiprocessing.active_children():
+            child.kill()
+            child.join()
+        if jobs:
+            clear_parts(jobs[0].out)
+        raise
+    pool.shutdown()
+
+
+def _result(future: "Future[ShardResult]") -> ShardResult:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        advice = "often for lack of memory: try fewer --workers. Run the same command to resume"
+        raise RuntimeError(f"a build worker was killed by the system, {advice}") from None
+
+
+def engine(workers: int) -> Callable[[Sequence[ShardJob], int, Progress | None], Iterator[ShardResult]]:
+    return serial if workers == 1 else processes
+
+
+_TOLD: Any = None
+
+
+def _start_worker(told: Any) -> None:
+    global _TOLD
+    _TOLD = told
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+    pa.set_cpu_count(1)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    """A killed build must not leave workers behind that write into a folder somebody else resumes."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for([parent.sentinel])
+        os._exit(1)
+
+
+def _build_in_worker(job: ShardJob) -> ShardResult:
+    return build(job, _TOLD.put)

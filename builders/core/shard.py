@@ -1,0 +1,181 @@
+"""One shard: read its units, stage them, write aside, read back, rename, and leave a sidecar that means done."""
+
+import hashlib
+import json
+import os
+import resource
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...loaders.media import clip_layout, picture_size
+from ...loaders.sample import SPLITS, Config, Sample, check_key
+from .builder import ReleaseOptions, Unit, find
+from .durable import PART, sync_folder, write_json
+from .plan import ShardSpec
+from .raw import Folder, open_raw
+from .stage import Attempts, Clock, Rejection
+from .writers import WRITERS, ShardWriter
+
+
+@dataclass(frozen=True)
+class ShardJob:
+    """All that a worker needs for one shard, on any machine."""
+
+    dataset: str
+    raw: str
+    out: Path
+    release: ReleaseOptions
+    format: str
+    digest: str
+    spec: ShardSpec
+
+    @property
+    def sidecar(self) -> Path:
+        return sidecar_path(self.out, self.spec.name)
+
+
+@dataclass
+class ShardResult:
+    """What building one shard took; never part of the dataset's bytes."""
+
+    name: str
+    samples: int = 0
+    rejected: int = 0
+    frames: int = 0
+    read_bytes: int = 0
+    written_bytes: int = 0
+    peak_memory: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+Progress = Callable[[int], object]
+"""Told after every unit how many source bytes are behind it."""
+
+
+def sidecar_path(out: Path, shard: str) -> Path:
+    return out / ".build" / "shards" / f"{shard}.json"
+
+
+def is_done(job: ShardJob) -> bool:
+    """Whether the sidecar belongs to this very plan and its file lies there in full size."""
+    try:
+        sidecar = json.loads(job.sidecar.read_text())
+    except (FileNotFoundError, ValueError):
+        return False
+    if sidecar.get("digest") != job.digest:
+        return False
+    file = sidecar["file"]
+    return file is None or ((job.out / file).is_file() and (job.out / file).stat().st_size == sidecar["size"])
+
+
+_RAW: dict[str, Folder] = {}
+
+
+def _raw(place: str) -> Folder:
+    """One open release per worker: reading the directory of a 25 GB zip takes a second."""
+    if place not in _RAW:
+        _RAW[place] = open_raw(place)
+    return _RAW[place]
+
+
+def build(job: ShardJob, progress: Progress | None = None) -> ShardResult:
+    """Build one shard. Bad units become rejections; raises OSError when the disk fails or is full."""
+    clock, result = Clock(), ShardResult(job.spec.name)
+    builder = find(job.dataset)(job.release)
+    config, raw = builder.config(job.spec.config), _raw(job.raw)
+    relative = f"data/{job.spec.name}{WRITERS[job.format].ending}"
+    part = job.out / (relative + PART)
+    part.parent.mkdir(parents=True, exist_ok=True)
+    attempt, rejections, samples = Attempts(clock), list[Rejection](), list[dict[str, Any]]()
+    writer = WRITERS[job.format](part, config)
+    for unit in job.spec.units:
+        outcome = attempt(lambda unit=unit: _checked(builder.read(raw, unit, clock), unit, config), _reject(unit))  # type: ignore[misc]
+        if isinstance(outcome, Rejection):
+            rejections.append(outcome)
+        else:
+            for sample in outcome:
+                with clock("write"):
+                    writer.add(sample)
+                samples.append(_row(sample, len(samples), config))
+        result.read_bytes += unit.size
+        if progress:
+            progress(unit.size)
+    with clock("write"):
+        writer.close()
+        sidecar = _publish(writer, job, relative, samples)
+    sidecar |= {"units": len(job.spec.units), "rejections": [r.row() for r in rejections]}
+    write_json(job.sidecar, sidecar)
+    result.samples, result.rejected, result.written_bytes = len(samples), len(rejections), sidecar["size"]
+    result.frames = sum(max((len(f["frame_offset"]) for f in row["fields"]), default=0) for row in samples)
+    result.seconds, result.peak_memory = dict(clock.seconds), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    return result
+
+
+def _reject(unit: Unit) -> Any:
+    def rejection(stage: str, place: str, reason: str, kind: str) -> Rejection:
+        return Rejection(unit.key, unit.config, unit.split, stage or "read", place or unit.key, reason, kind)
+
+    return rejection
+
+
+def _checked(samples: Any, unit: Unit, config: Config) -> list[Sample]:
+    """Hold every sample against its config before it reaches a shard."""
+    checked: list[Sample] = list(samples)
+    if not checked:
+        raise ValueError("the unit gave no sample")
+    wanted, facts = {f.name for f in config.fields if not f.optional}, {fact.name for fact in config.facts}
+    known = {f.name for f in config.fields}
+    for sample in checked:
+        check_key(sample.key)
+        if sample.split != unit.split or sample.split not in SPLITS:
+            raise ValueError(f"sample {sample.key} is of split {sample.split!r}, its unit of {unit.split!r}")
+        if not wanted <= sample.media.keys() <= known or not sample.facts.keys() <= facts:
+            odd = sorted(
+                (sample.media.keys() ^ wanted) - known | (sample.facts.keys() - facts) | (wanted - sample.media.keys())
+            )
+            raise ValueError(f"sample {sample.key} does not fit config {config.name}: {', '.join(odd)}")
+    return checked
+
+
+def _row(sample: Sample, row: int, config: Config) -> dict[str, Any]:
+    """A sample's index row, offsets in the shard still missing."""
+    fields = []
+    for declared in config.fields:
+        data = sample.media.get(declared.name)
+        if data is None:
+            continue
+        entry: dict[str, Any] = {"name": declared.name, "width": 0, "height": 0, "frame_offset": [], "frame_size": []}
+        if declared.kind == "clip":
+            clip = clip_layout(data)
+            entry |= {"width": clip.width, "height": clip.height}
+            entry |= {"frame_offset": list(clip.offsets), "frame_size": list(clip.sizes)}
+        elif declared.kind == "image":
+            entry["width"], entry["height"] = picture_size(data)
+        fields.append(entry)
+    facts = {fact.name: sample.facts.get(fact.name) for fact in config.facts}
+    return {"key": sample.key, "row": row, "identity": sample.identity, "facts": facts, "fields": fields}
+
+
+def _publish(writer: ShardWriter, job: ShardJob, relative: str, samples: list[dict[str, Any]]) -> dict[str, Any]:
+    """Read members back from the part file, flush it, and give it its name; a shard without samples has no file."""
+    sidecar: dict[str, Any] = {"digest": job.digest, "name": job.spec.name, "file": None, "size": 0, "sha256": ""}
+    sidecar |= {"config": job.spec.config, "split": job.spec.split, "samples": samples}
+    if not samples:
+        writer.path.unlink()
+        return sidecar
+    entries: Mapping[tuple[str, str], dict[str, Any]] = {(s["key"], f["name"]): f for s in samples for f in s["fields"]}
+    found = 0
+    for key, name, offset, size, digest in writer.members():
+        entries[key, name].update(offset=offset, size=size, sha256=digest)
+        found += 1
+    if found != len(entries):
+        raise OSError(f"{writer.path}: {found} of {len(entries)} members found after writing")
+    final = job.out / relative
+    with writer.path.open("rb+") as written:
+        whole = hashlib.file_digest(written, "sha256").hexdigest()
+        os.fsync(written.fileno())
+    writer.path.replace(final)
+    sync_folder(final.parent)
+    return sidecar | {"file": relative, "size": final.stat().st_size, "sha256": whole}

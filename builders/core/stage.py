@@ -1,0 +1,84 @@
+"""One unit in, samples out, or a quarantine row with stage, place and reason."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TypeVar
+
+FAILURES_IN_A_ROW = 100
+Outcome = TypeVar("Outcome")
+
+
+class Reject(Exception):  # noqa: N818 - a verdict about the data, not an error of the program
+    """Raised to leave a sample out: says what was expected, what was found; `place` names file, member or row."""
+
+    def __init__(self, reason: str, place: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.place = reason, place
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A row of the quarantine table."""
+
+    key: str
+    config: str
+    split: str
+    stage: str
+    place: str
+    reason: str
+    kind: str = "Reject"
+
+    def row(self) -> dict[str, str]:
+        return asdict(self)
+
+
+class Clock:
+    """Seconds spent in each named stage; remembers in which one an exception arose."""
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.failed = ""
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        except BaseException:
+            self.failed = self.failed or stage
+            raise
+        finally:
+            self.seconds[stage] += time.perf_counter() - start
+
+
+class Attempts:
+    """Runs the work of one shard unit by unit; bad input becomes a Rejection, broken code stops the shard."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock, self._unforeseen = clock, 0
+
+    def __call__(
+        self, work: Callable[[], Outcome], reject: Callable[[str, str, str, str], Rejection]
+    ) -> Outcome | Rejection:
+        """Return work(), or reject(stage, place, reason, kind) for what it raised.
+
+        Raises RuntimeError after FAILURES_IN_A_ROW exceptions other than Reject: then the code is wrong, not the data.
+        """
+        self.clock.failed = ""
+        try:
+            outcome = work()
+        except Reject as verdict:
+            self._unforeseen = 0
+            return reject(self.clock.failed, verdict.place, verdict.reason, "Reject")
+        except (MemoryError, ImportError, NameError, SyntaxError):
+            raise
+        except Exception as error:
+            self._unforeseen += 1
+            if self._unforeseen >= FAILURES_IN_A_ROW:
+                raise RuntimeError(f"{self._unforeseen} units in a row failed, the last with: {error!r}") from error
+            return reject(self.clock.failed, "", str(error) or repr(error), type(error).__name__)
+        self._unforeseen = 0
+        return outcome

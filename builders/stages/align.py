@@ -1,0 +1,165 @@
+"""Visual to thermal: the published homography, shifts found against the release's own aligned frames, residuals."""
+
+from functools import cache, lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float64]
+Image = NDArray[np.uint8]
+
+VISUAL_POINTS = ((399, 345), (423, 293), (293, 316), (269, 368))
+THERMAL_POINTS = ((249, 237), (267, 196), (169, 214), (151, 254))
+"""The four correspondences behind every published aligned frame, in pixels of the 768x512 and 464x348 frames."""
+
+
+@cache
+def _base(scale: float) -> Matrix:
+    exact = cv2.findHomography(np.array(VISUAL_POINTS, np.float64), np.array(THERMAL_POINTS, np.float64), 0)[0]
+    shrink = np.diag([scale, scale, 1.0])
+    base = shrink @ exact @ np.linalg.inv(shrink)
+    return np.asarray(base / base[2, 2], np.float64)
+
+
+def homography(dx: int = 0, dy: int = 0, scale: float = 1.0) -> Matrix:
+    """The published visual-to-thermal matrix for integer shifts: H(dx, dy) = H(0, 0) translate(-dx, -dy).
+
+    dx, dy are visual pixels (they are added to the visual points); `scale` is the frames' size relative to the
+    release's (0.5 for the small population). Returns (3, 3) float64 with h33 = 1, OpenCV integer pixel centres.
+    """
+    shift = np.array([[1.0, 0.0, -dx], [0.0, 1.0, -dy], [0.0, 0.0, 1.0]])
+    moved = _base(scale) @ shift
+    return np.asarray(moved / moved[2, 2], np.float64)
+
+
+def warp(visual: Image, matrix: Matrix, size: tuple[int, int]) -> Image:
+    """Carry a visual frame (H, W, 3) uint8 into the thermal frame of `size` (width, height): linear, border 0."""
+    return np.asarray(cv2.warpPerspective(visual, matrix, size, flags=cv2.INTER_LINEAR, borderValue=0), np.uint8)
+
+
+@lru_cache(maxsize=64)
+def _valid(shift: tuple[int, int, float], source: tuple[int, int], size: tuple[int, int]) -> Image:
+    """Mask (H, W) uint8 of the thermal frame, 255 where every blended pixel lies inside the visual frame."""
+    inside = np.full((source[1], source[0]), 255, np.uint8)
+    covered = warp(inside, homography(shift[0], shift[1], shift[2]), size)
+    return np.asarray(cv2.compare(covered, 255, cv2.CMP_EQ), np.uint8)
+
+
+def residual(visual: Image, aligned: Image, dx: int, dy: int, scale: float = 1.0) -> float:
+    """Mean absolute difference in grey levels (0..255) between the warped visual frame and the release's aligned one.
+
+    Over the area that the visual frame covers, all three channels; infinite if that is under a tenth of the frame.
+    """
+    size = (aligned.shape[1], aligned.shape[0])
+    mask = _valid((dx, dy, scale), (visual.shape[1], visual.shape[0]), size)
+    if cv2.countNonZero(mask) < mask.size // 10:
+        return float("inf")
+    difference = cv2.absdiff(warp(visual, homography(dx, dy, scale), size), aligned)
+    return float(np.mean(cv2.mean(difference, mask)[:3]))
+
+
+def find_shift(visual: Image, aligned: Image, scale: float = 1.0) -> tuple[int, int, float]:
+    """The integer (dx, dy) under the published homography that best reproduces an aligned frame, and its residual.
+
+    Carried back by H(0, 0) the aligned frame is the visual frame moved by (dx, dy): its middle is searched there by
+    normalised correlation (sideways jumps of 480 pixels occur), then whole pixels around the hit are compared exactly.
+    """
+    height, width = visual.shape[:2]
+    back = np.asarray(np.linalg.inv(homography(0, 0, scale)), np.float64)
+    moved = cv2.cvtColor(warp(aligned, back, (width, height)), cv2.COLOR_RGB2GRAY)
+    left, top, right, bottom = (round(edge * scale) for edge in (230, 120, 500, 340))
+    # Wider than the frame: a shift may bring the middle over its edge.
+    margin = round(400 * scale)
+    canvas = cv2.copyMakeBorder(cv2.cvtColor(visual, cv2.COLOR_RGB2GRAY), 0, 0, margin, margin, cv2.BORDER_REPLICATE)
+    score = cv2.matchTemplate(canvas, moved[top:bottom, left:right], cv2.TM_CCOEFF_NORMED)
+    x, y = cv2.minMaxLoc(score)[3]
+    best = (x - margin - left, y - top)
+    tried = {best: residual(visual, aligned, *best, scale)}
+    while True:
+        around = [(best[0] + i, best[1] + j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+        tried |= {at: residual(visual, aligned, *at, scale) for at in around if at not in tried}
+        nearest = min(around, key=lambda at: tried[at])
+        if tried[nearest] >= tried[best]:
+            return (*best, tried[best])
+        best = nearest
+
+
+STORE_ABOVE = 2.0
+"""Grey levels of residual above which a matrix does not stand for the aligned clip, which is then stored."""
+SAME_SHIFT = 0.25
+"""Grey levels by which a frame's residual may exceed the best of its clip before its shift is searched again."""
+
+Span = tuple[int, int, int | None, int | None]
+"""First and last frame (1-based, inclusive) and published (dx, dy), or None, None."""
+
+
+class Aligner:
+    """Frame by frame: published shifts held against the release's aligned frames, missing ones estimated from them."""
+
+    def __init__(self, spans: list[Span], scale: float, check_all: bool = False) -> None:
+        self.spans, self.scale = spans, scale
+        last = spans[-1][1]
+        self._checked = set(range(1, last + 1)) if check_all else {1, (1 + last) // 2, last}
+        self._worst = 0.0
+        self._count = 0
+        self._best = float("inf")
+        self._shift: tuple[int, int] | None = None
+        self._estimated: list[tuple[int, int, int, int]] = []
+
+    def wants(self, number: int) -> bool:
+        """Whether the aligned frame of that number (from 1) is needed."""
+        return number in self._checked or self._published(number) is None
+
+    def _published(self, number: int) -> tuple[int, int] | None:
+        for first, last, dx, dy in self.spans:
+            if first <= number <= last and dx is not None and dy is not None:
+                return dx, dy
+        return None
+
+    def add(self, number: int, visual: Image, aligned: Image) -> None:
+        """Compare or estimate one frame: visual (H, W, 3) and aligned (h, w, 3) uint8 RGB."""
+        if published := self._published(number):
+            found = residual(visual, aligned, *published, self.scale)
+        else:
+            found = self._estimate(number, visual, aligned)
+        self._worst = max(self._worst, found)
+        self._count += 1
+
+    def _estimate(self, number: int, visual: Image, aligned: Image) -> float:
+        found = residual(visual, aligned, *self._shift, self.scale) if self._shift else float("inf")
+        if self._shift is None or found > self._best + SAME_SHIFT:
+            dx, dy, again = find_shift(visual, aligned, self.scale)
+            if again < found:
+                self._shift, found = (dx, dy), again
+        self._best = min(self._best, found)
+        if self._shift is None:
+            return found
+        if self._estimated and self._estimated[-1][1:] == (number - 1, *self._shift):
+            self._estimated[-1] = (self._estimated[-1][0], number, *self._shift)
+        else:
+            self._estimated.append((number, number, *self._shift))
+        return found
+
+    def facts(self) -> dict[str, object]:
+        """The facts `alignment` (segments), `aligned_residual` (worst checked frame, or None) and `aligned_checked`."""
+        known = [(a, b, dx, dy, "published") for a, b, dx, dy in self.spans if dx is not None and dy is not None]
+        found = sorted(known + [(*segment, "estimated") for segment in self._estimated])
+        segments = [
+            {
+                "first": a,
+                "last": b,
+                "h": homography(dx, dy, self.scale).ravel().tolist(),
+                "source": source,
+                "dx": dx,
+                "dy": dy,
+            }
+            for a, b, dx, dy, source in found
+        ]
+        checked = self._worst if self._count and np.isfinite(self._worst) else None
+        return {"alignment": segments, "aligned_residual": checked, "aligned_checked": self._count}
+
+    @property
+    def fails(self) -> bool:
+        """Whether the matrices do not reproduce the release's aligned frames."""
+        return self._worst > STORE_ABOVE

@@ -1,0 +1,363 @@
+"""What a SpeakingFaces release holds, by names and sizes: what can be built, and what is already unusable."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ..core.builder import Unit
+from ..core.raw import Entry, Folder, Raw, unsafe
+from ..core.stage import Rejection
+from ..core.table import read_table
+from .shifts import ShiftRule, read_session_one, read_session_two, spans
+
+ROOTS = {"utterances": ("image_audio/", "img_audio/", ""), "stills": ("image_only/", "img_only/", "")}
+"""Where archives lie: the hosted copy's folders, the paper's, or the release folder itself."""
+SUFFIX = {"utterances": "ia", "stills": "io"}
+SPLIT = {"train": "train", "valid": "validation", "test": "test"}
+PIECE = 100
+"""Frames of the silent session per sample."""
+MAX_PNG_BYTES = 32 << 20
+MAX_WAV_BYTES = 256 << 20
+MAX_TABLE_BYTES = 64 << 20
+
+STREAMS = {"thr_image": 1, "rgb_image": 2, "rgb_image_aligned": 3}
+_PICTURE = re.compile(
+    r"sub_(?P<sub>\d+)_i[ao]/trial_(?P<trial>[12])/(?P<folder>(?:thr_image|rgb_image)(?:_cmd)?(?:_aligned)?)/"
+    r"(?P<name>(?P<s>\d+)_(?P<t>[12])_(?P<session>[12])_(?P<pos>[1-9])_(?:(?P<cmd>\d+)_)?(?P<frame>\d+)_(?P<stream>[123]))\.png"
+)
+_SOUND = re.compile(
+    r"sub_(?P<sub>\d+)_ia/trial_(?P<trial>[12])/mic(?P<mic>[12])_audio_cmd_trim/"
+    r"(?P<s>\d+)_(?P<t>[12])_2_(?P<pos>[1-9])_(?P<cmd>\d+)_(?P<m>[12])\.wav"
+)
+
+PERSON_COLUMNS = {
+    "sub_id": ("subject", "subject_id", "id"),
+    "split": (),
+    "age": (),
+    "gender": ("sex",),
+    "ethnicity": (),
+    "acc_trial_1": ("accessories_trial_1",),
+    "acc_trial_2": ("accessories_trial_2",),
+}
+COMMAND_COLUMNS = {
+    "command_name": ("command", "cmd", "command_text"),
+    "command_id": ("cmd_id", "commandid"),
+    "position_id": ("pos_id", "position", "pos"),
+    "transcription": ("transcript", "text_transcription", "said"),
+    "thermal": ("thr", "thermal_code", "thermal_artifact", "thermal_artifacts"),
+    "visual": ("rgb", "visual_code", "visual_artifact", "visual_artifacts"),
+    "audio": ("audio_code", "audio_artifact", "audio_artifacts"),
+    "text": ("text_code", "text_artifact", "text_artifacts"),
+}
+
+
+@dataclass
+class Group:
+    """The files of one utterance, or of one position of the silent session."""
+
+    frames: dict[int, dict[int, Entry]] = field(default_factory=lambda: {1: {}, 2: {}, 3: {}})
+    sounds: dict[int, Entry] = field(default_factory=dict)
+    faults: list[tuple[int, str]] = field(default_factory=list)
+
+    def entries(self) -> list[Entry]:
+        pictures = [entry for stream in self.frames.values() for entry in stream.values()]
+        return sorted([*pictures, *self.sounds.values()], key=lambda entry: entry.name)
+
+
+@dataclass(frozen=True)
+class Place:
+    """(trial, position, command) of a group; command 0 in the silent session."""
+
+    trial: int
+    position: int
+    command: int = 0
+
+
+def parse_subjects(text: str) -> set[int] | None:
+    """ "1-5,17" -> {1, 2, 3, 4, 5, 17}; "" -> None (all). Raises ValueError with the right form."""
+    if not text:
+        return None
+    found: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part)
+        if not match:
+            raise ValueError(f"subjects {text!r}: expected numbers and ranges, as in 1-5,17")
+        found.update(range(int(match[1]), int(match[2] or match[1]) + 1))
+    return found
+
+
+class Listing:
+    """One pass over a release for one config. `units` yields every sample-to-be and every reason against one."""
+
+    def __init__(self, raw: Folder, config: str, subjects: str) -> None:
+        self.raw, self.config, self.wanted = raw, config, parse_subjects(subjects)
+
+    def units(self) -> Iterator[Unit | Rejection]:
+        yield from self._table_problems
+        for subject in sorted(self.people.keys() | self._subjects_on_disk()):
+            if self.wanted is None or subject in self.wanted:
+                yield from self._subject(subject)
+
+    # --- tables ---
+
+    def _read(self, name: str) -> bytes | None:
+        return self.raw.read(name, MAX_TABLE_BYTES) if self.raw.exists(name) else None
+
+    @cached_property
+    def people(self) -> dict[int, dict[str, Any]]:
+        """Rows of subjects.csv by number. Raises FileNotFoundError when there is no such table."""
+        name = "metadata/subjects.csv"
+        table = self._read(name)
+        if table is None:
+            where = f"{self.raw.label}/{name}"
+            raise FileNotFoundError(
+                f"{where}: not found. --raw must be the release folder that holds metadata/ and image_audio/"
+            )
+        people = {}
+        for row in read_table(table, PERSON_COLUMNS, name):
+            try:
+                people[int(row["sub_id"])] = {**row, "age": int(row["age"]), "split": SPLIT[row["split"].lower()]}
+            except (ValueError, KeyError) as error:
+                raise ValueError(
+                    f"{name}: row {row}: {error!r}; expected whole numbers and a split of Train, Valid or Test"
+                ) from None
+        return people
+
+    @cached_property
+    def _shifts(self) -> tuple[dict[tuple[int, int, int], list[ShiftRule]], list[Rejection]]:
+        """Published rules by (subject, trial, position), of the config's session, and unreadable lines."""
+        rules: dict[tuple[int, int, int], list[ShiftRule]] = {}
+        rows: list[Rejection] = []
+        for split in SPLIT:
+            silent = self.config == "stills"
+            name = f"metadata/session_1/alignment_info_{split}.csv" if silent else f"metadata/session_2/{split}.csv"
+            table = self._read(name)
+            if table is None:
+                continue
+            try:
+                if silent:
+                    found, problems = read_session_one(table)
+                    rules |= {at: [ShiftRule(dy, dx, 0, "none")] for at, (dx, dy) in found.items()}
+                else:
+                    read = read_session_two(table)
+                    rules, problems = rules | read.rules, read.problems
+            except ValueError as error:
+                problems = [(1, str(error))]
+            rows += [self._rejection("", SPLIT[split], f"{name} row {row}", reason) for row, reason in problems]
+        return rules, rows
+
+    @property
+    def _table_problems(self) -> list[Rejection]:
+        return self._shifts[1]
+
+    def _commands(self, subject: int, trial: int, split: str) -> Iterator[tuple[Place, dict[str, Any]] | Rejection]:
+        name = f"metadata/commands/sub_{subject}_trial_{trial}.csv"
+        table = self._read(name)
+        if table is None:
+            return
+        seen = set()
+        for number, row in enumerate(read_table(table, COMMAND_COLUMNS, name), 2):
+            try:
+                place = Place(trial, int(row["position_id"]), int(row["command_id"]))
+                codes = {f"{kind}_code": int(row[kind]) for kind in ("thermal", "visual", "audio", "text")}
+            except ValueError as error:
+                yield self._rejection("", split, f"{name} row {number}", f"unreadable row: {error}")
+                continue
+            if place in seen:
+                key = utterance_key(subject, place)
+                yield self._rejection(key, split, f"{name} row {number}", "second row for this position and command")
+                continue
+            seen.add(place)
+            yield (
+                place,
+                {"command_text": row["command_name"], "transcript": row["transcription"], **codes, "row": number},
+            )
+
+    @cached_property
+    def _made(self) -> dict[str, Any]:
+        """Whether the release says that it is forged, and the size of its frames relative to the real ones."""
+        note = self._read("metadata/forged.json")
+        size = json.loads(note)["size"] if note else "full"
+        return {"forged": note is not None, "scale": {"full": 1.0, "small": 0.5}[size]}
+
+    # --- archives ---
+
+    def _subjects_on_disk(self) -> set[int]:
+        pattern = re.compile(rf"sub_(\d+)_{SUFFIX[self.config]}(?:\.zip|\.tar)?")
+        names = [name for root in ROOTS[self.config] for name in self.raw.names(root.rstrip("/") or ".")]
+        return {int(match[1]) for name in names if (match := pattern.fullmatch(name))}
+
+    def _archive(self, subject: int) -> tuple[str, Raw | None]:
+        """Stem of a subject's archive and the opened archive. Raises ValueError when it is there but unreadable."""
+        stems = [f"{root}sub_{subject}_{SUFFIX[self.config]}" for root in ROOTS[self.config]]
+        for stem in stems:
+            if (archive := self.raw.inside(stem)) is not None:
+                return stem, archive
+        return stems[0], None
+
+    def _subject(self, subject: int) -> Iterator[Unit | Rejection]:
+        person = self.people.get(subject)
+        split = person["split"] if person else ""
+        try:
+            stem, archive = self._archive(subject)
+        except ValueError as error:
+            label = str(error).split(":")[0]
+            yield self._rejection("", split, label, str(error))
+            return
+        if archive is None:
+            yield self._rejection("", split, f"{stem}.zip", f"{stem}.zip: not in the release folder")
+            return
+        groups: dict[Place, Group] = {}
+        for entry in archive.entries():
+            if problem := self._sort_in(entry, subject, groups):
+                yield self._rejection("", split, f"{archive.label}/{entry.name}", problem)
+        if person is None:
+            for place in sorted(groups, key=lambda p: (p.trial, p.position, p.command)):
+                reason = f"subject {subject} has no row in metadata/subjects.csv"
+                yield self._rejection(self._key(subject, place), split, archive.label, reason)
+            return
+        make = self._utterances if self.config == "utterances" else self._stills
+        yield from make(subject, person, stem, archive.label, groups)
+
+    def _sort_in(self, entry: Entry, subject: int, groups: dict[Place, Group]) -> str | None:
+        """File an entry under its group, or say why it belongs to none."""
+        if reason := unsafe(entry.name):
+            return f"name refused: {reason}"
+        picture, sound = _PICTURE.fullmatch(entry.name), _SOUND.fullmatch(entry.name)
+        match = picture or sound
+        if match is None or (sound and self.config == "stills"):
+            return "not a file of this release's layout"
+        numbers = {name: int(value) for name, value in match.groupdict().items() if value and value.isdigit()}
+        if (numbers["sub"], numbers["trial"]) != (numbers["s"], numbers["t"]) or numbers["sub"] != subject:
+            return f"name and folder disagree on subject or trial (archive of subject {subject})"
+        limit = MAX_PNG_BYTES if picture else MAX_WAV_BYTES
+        place = Place(numbers["trial"], numbers["pos"], numbers.get("cmd", 0))
+        if picture:
+            session = 2 if self.config == "utterances" else 1
+            if numbers["session"] != session or ("cmd" in numbers) != (session == 2):
+                return f"a file of session {numbers['session']} among those of session {session}"
+            if STREAMS[picture["folder"].replace("_cmd", "")] != numbers["stream"]:
+                return f"stream {numbers['stream']} in folder {picture['folder']}"
+        group = groups.setdefault(place, Group())
+        slot, number = (
+            (group.frames[numbers["stream"]], numbers["frame"]) if picture else (group.sounds, numbers["mic"])
+        )
+        if entry.size > limit:
+            group.faults.append((number, f"{entry.name} has {entry.size:,} bytes, expected at most {limit:,}"))
+        elif number in slot:
+            group.faults.append((number, f"{entry.name} occurs twice"))
+        slot[number] = entry
+        return None
+
+    # --- units ---
+
+    def _utterances(
+        self, subject: int, person: dict[str, Any], stem: str, label: str, groups: dict[Place, Group]
+    ) -> Iterator[Unit | Rejection]:
+        rows: dict[Place, dict[str, Any]] = {}
+        tabled = set()
+        for trial in (1, 2):
+            for item in self._commands(subject, trial, person["split"]):
+                tabled.add(trial)
+                if isinstance(item, Rejection):
+                    yield item
+                else:
+                    rows[item[0]] = item[1]
+        for place in sorted(groups.keys() | rows.keys(), key=lambda p: (p.trial, p.position, p.command)):
+            key, group, row = utterance_key(subject, place), groups.get(place), rows.get(place)
+            where = f"{label}/sub_{subject}_ia/trial_{place.trial}"
+            table = f"metadata/commands/sub_{subject}_trial_{place.trial}.csv"
+            if group is None:
+                assert row is not None
+                reason = f"row without files: {label} has none for position {place.position}, command {place.command}"
+                yield self._rejection(key, person["split"], f"{table} row {row['row']}", reason)
+            elif row is None and place.trial in tabled:
+                yield self._rejection(key, person["split"], where, f"files without a row in {table}")
+            elif problem := _incomplete(group, 1) or _soundless(group):
+                yield self._rejection(key, person["split"], where, problem)
+            else:
+                rules = self._shifts[0].get((subject, place.trial, place.position), [])
+                count = len(group.frames[1])
+                cut = [(a, b, r and r.dx, r and r.dy) for a, b, r in spans(rules, place.command, count)]
+                row = {name: value for name, value in (row or {}).items() if name != "row"}
+                yield self._unit(key, subject, person, place, stem, group, {"row": row, "first": 1, "spans": cut})
+
+    def _stills(
+        self, subject: int, person: dict[str, Any], stem: str, label: str, groups: dict[Place, Group]
+    ) -> Iterator[Unit | Rejection]:
+        for place in sorted(groups, key=lambda p: (p.trial, p.position)):
+            whole = groups[place]
+            last = max(number for stream in whole.frames.values() for number in stream)
+            for first in range(1, last + 1, PIECE):
+                numbers = range(first, min(first + PIECE, last + 1))
+                frames = {s: {n: e for n, e in whole.frames[s].items() if n in numbers} for s in whole.frames}
+                piece = Group(frames, {}, [fault for fault in whole.faults if fault[0] in numbers])
+                key = still_key(subject, place, first)
+                where = f"{label}/sub_{subject}_io/trial_{place.trial}"
+                if problem := _incomplete(piece, first, numbers[-1]):
+                    yield self._rejection(key, person["split"], where, problem)
+                    continue
+                rules = self._shifts[0].get((subject, place.trial, place.position), [])
+                cut = [(a, b, r and r.dx, r and r.dy) for a, b, r in spans(rules, 0, len(numbers))]
+                yield self._unit(key, subject, person, place, stem, piece, {"first": first, "spans": cut})
+
+    def _unit(
+        self,
+        key: str,
+        subject: int,
+        person: dict[str, Any],
+        place: Place,
+        stem: str,
+        group: Group,
+        more: dict[str, Any],
+    ) -> Unit:
+        entries = group.entries()
+        listing = "\n".join(f"{entry.name} {entry.size} {entry.crc}" for entry in entries)
+        facts = {"subject": subject, "age": person["age"], "gender": person["gender"], "ethnicity": person["ethnicity"]}
+        facts |= {"trial": place.trial, "position": place.position, "accessories": person[f"acc_trial_{place.trial}"]}
+        details = {"archive": stem, "command": place.command, "frames": len(group.frames[1]), "person": facts}
+        details |= self._made | {
+            "aligned": bool(group.frames[3]),
+            "files": hashlib.sha256(listing.encode()).hexdigest(),
+            **more,
+        }
+        size = sum(entry.size for entry in entries)
+        return Unit(key, self.config, person["split"], f"speakingfaces/main/{subject:03d}", size, details)
+
+    def _key(self, subject: int, place: Place) -> str:
+        return utterance_key(subject, place) if self.config == "utterances" else still_key(subject, place, 1)
+
+    def _rejection(self, key: str, split: str, place: str, reason: str) -> Rejection:
+        return Rejection(key, self.config, split, "list", place, reason)
+
+
+def utterance_key(subject: int, place: Place) -> str:
+    return f"{subject:03d}_{place.trial}_2_{place.position}_{place.command:04d}"
+
+
+def still_key(subject: int, place: Place, first: int) -> str:
+    return f"{subject:03d}_{place.trial}_1_{place.position}_{first:04d}"
+
+
+def _incomplete(group: Group, first: int, last: int = 0) -> str | None:
+    """Why a group's frames are not one unbroken series in every stream, or None; stream 3 may be absent as a whole."""
+    if group.faults:
+        return "; ".join(reason for _, reason in group.faults[:3])
+    last = last or max((number for stream in group.frames.values() for number in stream), default=0)
+    for stream, name in ((1, "thermal"), (2, "visual"), (3, "aligned")):
+        frames = group.frames[stream]
+        if stream == 3 and not frames:
+            continue
+        if missing := [number for number in range(first, last + 1) if number not in frames]:
+            shown = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
+            return f"{len(missing)} of {last - first + 1} {name} frames missing: {shown}"
+    return None if last else "no frames"
+
+
+def _soundless(group: Group) -> str | None:
+    missing = [f"mic{mic}" for mic in (1, 2) if mic not in group.sounds]
+    return f"sound of {' and '.join(missing)} missing" if missing else None

@@ -1,0 +1,273 @@
+"""The command `facevox`: arguments in, one call of the library, words out."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+EPILOG = """examples:
+  facevox demo                                          forge, build, verify, load and draw a small dataset
+  facevox forge speakingfaces --out R                   a made-up release in the real one's layout
+  facevox build speakingfaces --raw R --out O --workers 2
+  facevox build speakingfaces --raw R --out O --dry-run     what it would write, and how long it would take
+  facevox info O;  facevox verify O;  facevox show O KEY
+
+The same build command again resumes after any interruption. Errors are one line, exit code 2."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 1 found problems, 2 bad use or input, 130 interrupted."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser(given)
+    options, unknown = parser.parse_known_args(given)
+    if unknown and not (hasattr(options, "dataset") and options.dataset not in _datasets()):
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    if options.version:
+        # Looked up only here: reading package metadata takes longer than all the rest of --help.
+        from importlib.metadata import version
+
+        print(f"facevox {version('facevox')}")
+        return 0
+    if not options.run:
+        parser.print_help()
+        return 0
+    try:
+        return int(options.run(options) or 0)
+    except KeyboardInterrupt:
+        print("\nfacevox: interrupted; nothing is lost. To resume:\n  facevox " + " ".join(given), file=sys.stderr)
+        return 130
+    except (ValueError, OSError, RuntimeError) as error:
+        if options.traceback:
+            raise
+        print(f"facevox: {_one_line(error)}", file=sys.stderr)
+        return 2
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.errno is not None:
+        place = f"{error.filename}: " if error.filename else ""
+        return (
+            f"{place}{os.strerror(error.errno)}. Mend that and run the same command: a build resumes where it stopped"
+        )
+    return " ".join(str(error).split())
+
+
+def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="facevox", description=_describe(), epilog=EPILOG, formatter_class=raw)
+    parser.add_argument("--version", action="store_true", help="print the version")
+    parser.add_argument("--traceback", action="store_true", help="show the full traceback of an error")
+    parser.set_defaults(run=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_build(
+        commands.add_parser("build", help="turn a raw release into a dataset folder", formatter_class=raw), given
+    )
+    _add_forge(
+        commands.add_parser("forge", help="make up a small release with known truth", formatter_class=raw), given
+    )
+    for name, run, text in (
+        ("info", _info, "what a folder holds and how to load it"),
+        ("verify", _verify, "check every byte, count and promise of a folder"),
+    ):
+        command = commands.add_parser(name, help=text, description=f"{text.capitalize()}.")
+        command.add_argument("folder", help="a built dataset folder")
+        command.set_defaults(run=run)
+    show = commands.add_parser("show", help="draw one sample", description="Draw one sample and its evidence as a PNG.")
+    show.add_argument("folder", help="a built dataset folder")
+    show.add_argument("key", help="a sample's key, as listed by `facevox info`")
+    show.add_argument("--out", help="the picture to write (default: KEY.png here)")
+    show.add_argument("--frame", type=int, help="frame to show, from 1 (default: the middle one)")
+    show.set_defaults(run=_show)
+    doctor = commands.add_parser("doctor", help="what is installed, what is missing, what to do")
+    doctor.set_defaults(run=_doctor)
+    demo = commands.add_parser("demo", help="the whole road on a made-up release, in minutes")
+    demo.add_argument("--keep", action="store_true", help="keep what was made, in ./facevox-demo")
+    demo.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per core)")
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def _describe() -> str:
+    return (
+        "Build, verify and load face, voice and thermal-video datasets as sharded WebDataset, Parquet or Arrow folders."
+    )
+
+
+# --- build and forge: their options are those of the dataset named on the command line ---
+
+
+def _named(given: Sequence[str], command: str, modules: Path) -> str | None:
+    """The dataset named anywhere after the command word, when there is such a file."""
+    words = [word for word in given if not word.startswith("-")]
+    if words[:1] != [command]:
+        return None
+    return next((word for word in words[1:] if word.isidentifier() and (modules / f"{word}.py").is_file()), None)
+
+
+def _add_options(parser: Any, kind: Any) -> None:
+    """One command-line option per field of an options object."""
+    for option in fields(kind):
+        flag = "--" + option.name.replace("_", "-")
+        text = option.metadata.get("help", "")
+        if isinstance(option.default, bool):
+            action = argparse.BooleanOptionalAction if option.default else "store_true"
+            parser.add_argument(flag, action=action, default=option.default, help=text)
+            continue
+        shown = "" if "default" in text or option.default == "" else f" (default: {option.default})"
+        parser.add_argument(
+            flag,
+            type=type(option.default),
+            default=option.default,
+            choices=option.metadata.get("choices"),
+            metavar=None if option.metadata.get("choices") else option.name.upper(),
+            help=text + shown,
+        )
+
+
+def _chosen(options: argparse.Namespace, kind: Any) -> dict[str, Any]:
+    return {option.name: getattr(options, option.name) for option in fields(kind)}
+
+
+def _datasets() -> list[str]:
+    """Every dataset, by its file: listing names must not import anything."""
+    here = Path(__file__).parent / "builders"
+    return sorted(path.stem for path in here.glob("*.py") if not path.stem.startswith("_"))
+
+
+def _add_build(parser: argparse.ArgumentParser, given: Sequence[str]) -> None:
+    here = Path(__file__).parent / "builders"
+    parser.description = (
+        "Turn a raw release, read in place, into a dataset folder that plain load_dataset reads.\n"
+        f"datasets: {', '.join(_datasets())}; `facevox build DATASET --help` shows the dataset's own options."
+    )
+    parser.add_argument("dataset", help="which dataset", metavar="DATASET")
+    parser.add_argument("--raw", required=True, help="the release folder (archives stay packed)")
+    parser.add_argument("--out", required=True, type=Path, help="the dataset folder to make, resume or extend")
+    parser.add_argument(
+        "--config", action="append", default=[], help="only this config; may be repeated (default: all)"
+    )
+    parser.add_argument(
+        "--format", default="tar", metavar="FORMAT", help="tar (WebDataset), parquet or arrow (default: tar)"
+    )
+    parser.add_argument("--workers", type=int, default=1, help="build processes, about one per core (default: 1)")
+    parser.add_argument("--shard-mb", type=int, default=1024, help="source MB per shard (default: 1024)")
+    parser.add_argument(
+        "--extend", action="store_true", help="accept a release that grew: new samples go to new shards"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only list: samples, bytes, time, disk space")
+    parser.set_defaults(run=_build)
+    if dataset := _named(given, "build", here):
+        from .builders.core.builder import find
+
+        _add_options(parser.add_argument_group(f"options of {dataset}"), find(dataset).options_type)
+
+
+def _build(options: argparse.Namespace) -> int:
+    from .api import progress_bar, release_options
+    from .builders.core.builder import find
+    from .builders.core.estimate import estimate
+    from .builders.core.run import BuildOptions, run
+
+    release = release_options(options.dataset, _chosen(options, find(options.dataset).options_type))
+    build = BuildOptions(
+        options.dataset,
+        options.raw,
+        options.out,
+        tuple(options.config),
+        options.format,
+        options.shard_mb,
+        options.workers,
+        options.extend,
+        release,
+    )
+    if options.dry_run:
+        print(*estimate(build).lines(), sep="\n")
+        return 0
+    print(*run(build, progress_bar).lines(), sep="\n")
+    return 0
+
+
+def _add_forge(parser: argparse.ArgumentParser, given: Sequence[str]) -> None:
+    here = Path(__file__).parent / "builders"
+    parser.description = (
+        "Make up a small release in the exact layout of the real one, with people who do not exist and known truth\n"
+        "beside it, or (faults) damage a copy of one. `facevox forge DATASET --help` shows the options."
+    )
+    parser.add_argument("dataset", help="which dataset, or faults", metavar="DATASET")
+    parser.add_argument("--out", required=True, type=Path, help="the release folder to make; new or empty")
+    parser.set_defaults(run=_forge)
+    if _named(given, "forge", here / "population") == "faults":
+        parser.add_argument("--release", required=True, type=Path, help="the forged release to copy and damage")
+        parser.add_argument("--seed", type=int, default=0, help="which places are damaged (default: 0)")
+        parser.set_defaults(run=_faults)
+    elif dataset := _named(given, "forge", here):
+        from .api import forge_module
+
+        parser.add_argument(
+            "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per core)"
+        )
+        _add_options(parser.add_argument_group(f"options of {dataset}"), forge_module(dataset).ForgeOptions)
+
+
+def _forge(options: argparse.Namespace) -> int:
+    from .api import forge, forge_module
+
+    chosen = _chosen(options, forge_module(options.dataset).ForgeOptions)
+    made = forge(options.dataset, options.out, workers=options.workers, **chosen)
+    counts = ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in made.items() if isinstance(value, int))
+    print(f"{options.out}: {counts}; truth in {options.out}.truth.json")
+    return 0
+
+
+def _faults(options: argparse.Namespace) -> int:
+    from .builders.population.faults import damage
+
+    for fault in damage(options.release, options.out, options.seed):
+        print(f"{fault.name}: {fault.place}")
+    return 0
+
+
+# --- looking at a folder ---
+
+
+def _info(options: argparse.Namespace) -> int:
+    from .loaders.folder import Folder
+    from .loaders.info import describe
+
+    print(describe(Folder(options.folder)))
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from .loaders.verify import check
+
+    with tqdm(unit="B", unit_scale=True, desc="verifying", leave=False) as bar:
+        verdict = check(options.folder, bar.update)
+    print(*verdict.lines(), sep="\n")
+    return 1 if verdict.problems else 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    from .api import show
+
+    print(show(options.folder, options.key, options.out, options.frame))
+    return 0
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from .doctor import report
+
+    lines, missing = report()
+    print(*lines, sep="\n")
+    return 1 if missing else 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from .demo import run
+
+    return run(options.keep, options.workers)

@@ -1,0 +1,217 @@
+"""A built dataset on disk: its tables, its shards, and only the bytes that are asked for."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from .media import decode_audio, decode_frame, decode_picture
+from .sample import INDEX_KEYS
+
+TABLES = ("index", "manifest", "quarantine", "identities")
+MERGE_GAP = 16 << 10
+"""Two wanted ranges closer than this are read as one: a seek costs more than 16 KiB."""
+Frames = int | Sequence[int] | slice | Literal["all"]
+
+
+class FolderError(ValueError):
+    """A dataset folder is not what it should be: missing, unfinished, damaged, or asked for something it lacks."""
+
+
+def file_sha256(path: Path) -> str:
+    """Hash of a whole file, read in pieces."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def wanted_frames(frames: Frames, count: int) -> list[int]:
+    """Frame numbers (from 0) of a clip of `count` frames: "all", a list, a slice, or n equally spaced ones.
+
+    n equally spaced frames are linspace(0, count - 1, n) truncated to integers, as in SpeakingFaces' gender baseline:
+    n = 3 gives first, middle, last. Raises IndexError for a number outside the clip.
+    """
+    if isinstance(frames, str):
+        return list(range(count))
+    if isinstance(frames, slice):
+        return list(range(count))[frames]
+    if isinstance(frames, int):
+        return [int(number) for number in np.linspace(0, count - 1, frames)]
+    numbers = [int(number) for number in frames]
+    if any(not 0 <= number < count for number in numbers):
+        raise IndexError(f"frames {numbers} of a clip of {count} frames: expected 0 to {count - 1}")
+    return numbers
+
+
+def merged(ranges: Iterable[tuple[int, int]], gap: int = MERGE_GAP) -> list[tuple[int, int]]:
+    """Sort (offset, size) ranges and join those that touch or lie within `gap` bytes of each other."""
+    joined: list[tuple[int, int]] = []
+    for offset, size in sorted(ranges):
+        if joined and offset <= sum(joined[-1]) + gap:
+            first = joined[-1][0]
+            joined[-1] = (first, max(sum(joined[-1]), offset + size) - first)
+        else:
+            joined.append((offset, size))
+    return joined
+
+
+class Folder:
+    """A built dataset folder. Raises FolderError when the path holds none, or an unfinished one."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not (self.path / "tables" / "index.parquet").is_file():
+            unfinished = (self.path / ".build").is_dir()
+            todo = "its build has not finished: run the same build command again" if unfinished else "no dataset folder"
+            raise FolderError(f"{self.path}: {todo} (tables/index.parquet is missing)")
+
+    def __repr__(self) -> str:
+        return f"Folder({str(self.path)!r})"
+
+    def table(self, name: str) -> pa.Table:
+        """One of the tables index, manifest, quarantine, identities."""
+        return pq.read_table(self.path / "tables" / f"{name}.parquet", memory_map=True)
+
+    @cached_property
+    def index(self) -> pa.Table:
+        """One row per sample: INDEX_KEYS, the facts, and where every member lies."""
+        return self.table("index")
+
+    @cached_property
+    def quarantine(self) -> pa.Table:
+        """What was left out: key, config, split, stage, place, reason, kind."""
+        return self.table("quarantine")
+
+    @cached_property
+    def manifest(self) -> pa.Table:
+        """One row per planned shard."""
+        return self.table("manifest")
+
+    @property
+    def configs(self) -> list[str]:
+        return sorted(pc.unique(self.manifest["config"]).to_pylist())
+
+    def splits(self, config: str) -> list[str]:
+        """Splits of a config that hold samples. Raises FolderError for an unknown config."""
+        if config not in self.configs:
+            raise FolderError(f"{self.path} has no config {config!r}; there is: {', '.join(self.configs)}")
+        return sorted(
+            {s["split"] for s in self.manifest.to_pylist() if s["config"] == config and s["file"]}, key=_split_order
+        )
+
+    def shards(self, config: str, split: str) -> list[Path]:
+        """Shard files of one split in order. Raises FolderError when there are none."""
+        files = [
+            s["file"] for s in self.manifest.to_pylist() if (s["config"], s["split"]) == (config, split) and s["file"]
+        ]
+        if not files:
+            raise FolderError(
+                f"{self.path}: config {config!r} has no split {split!r}; there is: {', '.join(self.splits(config))}"
+            )
+        return [self.path / file for file in files]
+
+    @property
+    def digest(self) -> str:
+        """One hash for the whole content: of checksums.sha256. Raises FolderError when a build is under way."""
+        file = self.path / "checksums.sha256"
+        if not file.is_file():
+            raise FolderError(
+                f"{self.path}: checksums.sha256 is missing; run the build command again to finish the folder"
+            )
+        return sha256(file.read_bytes()).hexdigest()
+
+    def row(self, key: str) -> dict[str, Any]:
+        """The index row of one sample. Raises FolderError with the first keys there are when it is unknown."""
+        at = pc.index(self.index["key"], pa.scalar(key)).as_py()
+        if at < 0:
+            some = ", ".join(self.index["key"].slice(0, 3).to_pylist())
+            raise FolderError(f"{self.path} has no sample {key!r}; keys look like: {some}")
+        row: dict[str, Any] = self.index.slice(at, 1).to_pylist()[0]
+        return row
+
+    def fetch(
+        self, keys: Iterable[str], fields: Sequence[str] | None = None, frames: Frames = "all"
+    ) -> Iterator[dict[str, Any]]:
+        """Decoded samples, reading only the bytes of the asked fields and frames.
+
+        Yields what `load_dataset` gives with decoding attached: `__key__`, `json` (the facts), and per field an array:
+        clips (frames, H, W, 3) uint8 RGB, pictures (H, W, 3) uint8 RGB, audio (samples,) int16.
+        Raises FolderError for an unknown key or field, or when a shard is cut.
+        """
+        for key in keys:
+            yield decoded(self.row(key), self._members(self.row(key), fields, frames))
+
+    def _members(self, row: Mapping[str, Any], fields: Sequence[str] | None, frames: Frames) -> dict[str, Any]:
+        entries = {entry["name"]: entry for entry in row["fields"]}
+        if unknown := [name for name in fields or () if name not in entries]:
+            raise FolderError(f"{row['key']} has no field {unknown[0]!r}; there is: {', '.join(entries)}")
+        chosen = {name: entries[name] for name in (fields if fields is not None else entries)}
+        wanted = {name: member_ranges(entry, frames) for name, entry in chosen.items()}
+        parts = read_ranges(self.path / row["shard"], [r for ranges in wanted.values() for r in ranges])
+        return {name: decode_member(chosen[name], [parts[r] for r in ranges]) for name, ranges in wanted.items()}
+
+
+def _split_order(split: str) -> int:
+    return ("train", "validation", "test").index(split)
+
+
+def member_ranges(entry: Mapping[str, Any], frames: Frames) -> list[tuple[int, int]]:
+    """Byte ranges (offset in the shard, size) of a member: one per wanted frame of a clip, else the whole member."""
+    if not entry["frame_offset"]:
+        return [(entry["offset"], entry["size"])]
+    numbers = wanted_frames(frames, len(entry["frame_offset"]))
+    return [(entry["offset"] + entry["frame_offset"][n], entry["frame_size"][n]) for n in numbers]
+
+
+def read_ranges(path: Path, ranges: Sequence[tuple[int, int]]) -> dict[tuple[int, int], memoryview]:
+    """Read (offset, size) ranges of a file, near ones together. Raises FolderError when the file is missing or cut."""
+    found: dict[tuple[int, int], memoryview] = {}
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        raise FolderError(
+            f"{path}: shard is missing. Run `facevox verify` on the folder, then the build command"
+        ) from None
+    try:
+        # Without the hint the kernel reads ahead up to twenty times what a few frames need.
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_RANDOM)
+        for first, length in merged(ranges):
+            data = memoryview(os.pread(handle, length, first))
+            if len(data) != length:
+                raise FolderError(
+                    f"{path}: {len(data)} of {length} bytes at {first}; the shard is cut short. Build it again"
+                )
+            inside = [(o, s) for o, s in ranges if first <= o and o + s <= first + length]
+            found.update({(o, s): data[o - first : o - first + s] for o, s in inside})
+    finally:
+        os.close(handle)
+    return found
+
+
+def decode_member(entry: Mapping[str, Any], parts: Sequence[memoryview]) -> NDArray[Any]:
+    """Bytes of a member (or of its wanted frames) to an array; see Folder.fetch for shapes."""
+    if entry["frame_offset"]:
+        shape = (len(parts), entry["height"], entry["width"], 3)
+        clip = np.empty(shape, np.uint8)
+        for number, part in enumerate(parts):
+            clip[number] = decode_frame(part, entry["width"], entry["height"])
+        return clip
+    if entry["name"].endswith((".flac", ".wav")):
+        return decode_audio(bytes(parts[0]))[0]
+    return decode_picture(bytes(parts[0]))
+
+
+def decoded(row: Mapping[str, Any], members: Mapping[str, Any]) -> dict[str, Any]:
+    """A sample as `load_dataset` shapes it, from its index row and decoded members."""
+    facts = {name: value for name, value in row.items() if name not in _NOT_FACTS}
+    return {"__key__": row["key"], "json": facts, **members}
+
+
+_NOT_FACTS = {name for name, _ in INDEX_KEYS} | {"fields"}

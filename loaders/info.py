@@ -1,0 +1,46 @@
+"""A built folder in a screenful: what is in it, for whom, what was left out, how to load it."""
+
+from collections import Counter
+from typing import Any
+
+from .folder import Folder
+
+
+def describe(folder: Folder) -> str:
+    """Configs, splits, people, sizes, quarantine reasons and the line that loads it, as text."""
+    index, manifest = folder.index, folder.manifest.to_pylist()
+    lines = [f"{folder.path}  digest {folder.digest[:16]}", ""]
+    header = ("config", "split", "samples", "people", "frames", "shards", "MB")
+    rows = [header, *(row for config in folder.configs for row in _rows(folder, config, index, manifest))]
+    widths = [max(len(str(row[column])) for row in rows) for column in range(len(header))]
+    for row in rows:
+        lines.append(
+            "  ".join(
+                str(cell).ljust(w) if i < 2 else str(cell).rjust(w)
+                for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+            )
+        )
+    reasons = Counter((row["config"], row["stage"]) for row in folder.quarantine.to_pylist())
+    lines += ["", f"left out: {sum(reasons.values())}"]
+    lines += [f"  {config} at {stage}: {count}" for (config, stage), count in sorted(reasons.items())]
+    keys = index["key"].slice(0, 2).to_pylist()
+    if keys:
+        config = index["config"][0].as_py()
+        split = index["split"][0].as_py()
+        lines += ["", f"keys look like: {', '.join(keys)}"]
+        lines.append(f'load_dataset("{folder.path}", "{config}", split="{split}", streaming=True)')
+    return "\n".join(lines)
+
+
+def _rows(folder: Folder, config: str, index: Any, manifest: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    import pyarrow.compute as pc
+
+    rows = []
+    for split in folder.splits(config):
+        part = index.filter((pc.field("config") == config) & (pc.field("split") == split))
+        shards = [s for s in manifest if (s["config"], s["split"]) == (config, split) and s["file"]]
+        frames = pc.sum(part["frames"]).as_py() if "frames" in part.column_names else 0
+        people = len(pc.unique(part["identity"]))
+        size = sum(shard["size"] for shard in shards) / 1e6
+        rows.append((config, split, f"{part.num_rows:,}", people, f"{frames or 0:,}", len(shards), f"{size:,.1f}"))
+    return rows

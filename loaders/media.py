@@ -1,0 +1,272 @@
+"""Bytes to arrays and back: pictures, lossless clips (animated WebP), audio. Every decoder is bounded in size."""
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+from PIL import Image
+
+MAX_PIXELS = 1 << 25
+"""Largest picture decoded, 32 M pixels (96 MiB as RGB): checked in the header, before any pixel is touched."""
+MAX_AUDIO_SAMPLES = 1 << 28
+"""Largest sound decoded, 2**28 values over all channels (512 MiB as int16)."""
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_BOMB = f"more than {MAX_PIXELS:,} pixels; refused by its header"
+
+
+@dataclass(frozen=True)
+class PictureHeader:
+    """Size in pixels and, for PNG, bits per channel and colour type (2 = RGB)."""
+
+    width: int
+    height: int
+    bits: int = 8
+    colour_type: int = 2
+
+
+def png_header(data: bytes) -> PictureHeader:
+    """Header of a whole PNG. Raises ValueError when it is no PNG, is cut short or fails a checksum.
+
+    Every chunk is walked and its CRC compared, so that a flipped bit or a missing tail never becomes pixels.
+    """
+    if not data.startswith(PNG_SIGNATURE):
+        raise ValueError(f"not a PNG: begins with {data[:8]!r}")
+    if len(data) < 33 or data[12:16] != b"IHDR":
+        raise ValueError(f"PNG cut short: {len(data)} bytes, no header chunk")
+    width, height, bits, colour_type = struct.unpack(">IIBB", data[16:26])
+    if not 0 < width * height <= MAX_PIXELS:
+        raise ValueError(f"PNG of {width} x {height} pixels: " + (_BOMB if width * height else "empty"))
+    view, at, kind = memoryview(data), 8, b""
+    while at + 12 <= len(data) and kind != b"IEND":
+        (length,), kind = struct.unpack(">I", data[at : at + 4]), data[at + 4 : at + 8]
+        end = at + 8 + length
+        if end + 4 > len(data):
+            break
+        if zlib.crc32(view[at + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            raise ValueError(f"PNG damaged: checksum of chunk {kind!r} at byte {at} does not match")
+        at = end + 4
+    if kind != b"IEND" or at > len(data):
+        raise ValueError(f"PNG cut short: {len(data)} bytes, no closing chunk")
+    return PictureHeader(width, height, bits, colour_type)
+
+
+def decode_png(data: bytes, header: PictureHeader | None = None) -> NDArray[np.uint8]:
+    """Whole PNG -> (H, W, 3) uint8 RGB. Raises ValueError like png_header, or when the pixel data does not decode."""
+    header = header or png_header(data)
+    return _decode(data, header.width, header.height, "PNG")
+
+
+def decode_picture(data: bytes) -> NDArray[np.uint8]:
+    """PNG, JPEG or still WebP -> (H, W, 3) uint8 RGB. Raises ValueError on anything else, damage or size."""
+    if data.startswith(PNG_SIGNATURE):
+        return decode_png(data)
+    return _decode(data, *picture_size(data), "picture")
+
+
+def picture_size(data: bytes) -> tuple[int, int]:
+    """Width and height of a PNG, JPEG or still WebP from its header. Raises ValueError when unreadable or too large."""
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as picture:
+            width, height = picture.size
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"not a readable picture: {error}") from None
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"picture of {width} x {height} pixels: {_BOMB}")
+    return width, height
+
+
+def _decode(data: bytes | NDArray[np.uint8], width: int, height: int, what: str) -> NDArray[np.uint8]:
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    except cv2.error as error:
+        raise ValueError(f"{what} does not decode: {error}") from None
+    if pixels is None or pixels.shape != (height, width, 3):
+        raise ValueError(f"{what} of {width} x {height} pixels does not decode")
+    return np.asarray(pixels, np.uint8)
+
+
+# --- clips: one animated WebP, every frame whole and a plain byte range ---
+
+
+def _chunk(name: bytes, payload: bytes) -> bytes:
+    return name + struct.pack("<I", len(payload)) + payload + b"\0" * (len(payload) % 2)
+
+
+def _u24(value: int) -> bytes:
+    return value.to_bytes(3, "little")
+
+
+class ClipWriter:
+    """Encode frames one by one into an animated WebP; `finish` closes the container.
+
+    `effort` 0 (fast) to 6 (small) is lossless; a `quality` of 0 to 100 writes lossy frames in the same container.
+    """
+
+    def __init__(self, effort: int = 0, quality: int | None = None, fps: int = 28) -> None:
+        if not 0 <= effort <= 6 or not (quality is None or 0 <= quality <= 100):
+            raise ValueError(
+                f"effort {effort}, quality {quality}: expected an effort of 0 to 6 and a quality of 0 to 100"
+            )
+        self.effort, self.quality, self.fps = effort, quality, fps
+        self.size: tuple[int, int] | None = None
+        self._frames: list[bytes] = []
+
+    def add(self, frame: NDArray[np.uint8]) -> bytes:
+        """Append (H, W, 3) uint8 RGB and return its encoded payload. Raises ValueError if the size changes."""
+        size = (frame.shape[1], frame.shape[0])
+        if self.size not in (None, size):
+            raise ValueError(f"frame {len(self._frames) + 1} is {size[0]}x{size[1]}, the clip {self.size}")
+        self.size = size
+        still = io.BytesIO()
+        if self.quality is None:
+            # Pillow's quality is a second effort dial when lossless; beyond 50 it costs much and saves 1 %.
+            Image.fromarray(frame).save(
+                still, "WEBP", lossless=True, method=self.effort, quality=50 * (self.effort > 0)
+            )
+        else:
+            Image.fromarray(frame).save(still, "WEBP", quality=self.quality, method=max(self.effort, 4))
+        payload = _still_payload(still.getvalue())
+        self._frames.append(payload)
+        return payload
+
+    def finish(self) -> bytes:
+        """The whole file. Raises ValueError without frames."""
+        if self.size is None:
+            raise ValueError("a clip needs at least one frame")
+        width, height = self.size
+        canvas = _u24(width - 1) + _u24(height - 1)
+        parts = [_chunk(b"VP8X", b"\x02\0\0\0" + canvas), _chunk(b"ANIM", b"\0" * 6)]
+        for number, payload in enumerate(self._frames):
+            # WebP counts whole milliseconds: round the frame's end, so that rounding never adds up.
+            lasts = round((number + 1) * 1000 / self.fps) - round(number * 1000 / self.fps)
+            head = b"\0" * 6 + canvas + _u24(lasts) + b"\x02"
+            parts.append(_chunk(b"ANMF", head + _chunk(_payload_name(payload), payload)))
+        body = b"WEBP" + b"".join(parts)
+        return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def _payload_name(payload: bytes) -> bytes:
+    # A lossless payload opens with the signature byte 0x2f; a lossy key frame has a clear lowest bit there.
+    return b"VP8L" if payload[:1] == b"\x2f" else b"VP8 "
+
+
+def _still_payload(still: bytes) -> bytes:
+    if still[:4] != b"RIFF" or still[12:16] not in (b"VP8L", b"VP8 "):
+        raise ValueError(f"unexpected WebP layout {still[12:16]!r}")
+    (size,) = struct.unpack("<I", still[16:20])
+    return still[20 : 20 + size]
+
+
+@dataclass(frozen=True)
+class ClipLayout:
+    """Where the frames of a clip lie: offsets and sizes of their payloads, counted from the clip's first byte."""
+
+    width: int
+    height: int
+    offsets: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+
+def clip_layout(data: bytes | memoryview) -> ClipLayout:
+    """Read the container of an animated WebP written by ClipWriter. Raises ValueError when it is cut or malformed."""
+    view = memoryview(data)
+    if len(view) < 30 or (bytes(view[:4]), bytes(view[8:16])) != (b"RIFF", b"WEBPVP8X"):
+        raise ValueError(f"not an animated WebP: begins with {bytes(view[:16])!r}")
+    width, height = (int.from_bytes(view[at : at + 3], "little") + 1 for at in (24, 27))
+    offsets, sizes, at = [], [], 30
+    while at < len(view):
+        if at + 8 > len(view):
+            raise ValueError(f"WebP clip cut short at byte {at}")
+        name, (size,) = bytes(view[at : at + 4]), struct.unpack("<I", view[at + 4 : at + 8])
+        if at + 8 + size > len(view):
+            raise ValueError(f"WebP clip cut short: chunk {name!r} at byte {at} needs {size} bytes")
+        if name == b"ANMF":
+            (inner,) = struct.unpack("<I", view[at + 28 : at + 32])
+            if inner + 24 > size:
+                raise ValueError(f"WebP clip malformed: frame at byte {at} overruns its chunk")
+            offsets.append(at + 32)
+            sizes.append(inner)
+        at += 8 + size + size % 2
+    return ClipLayout(width, height, tuple(offsets), tuple(sizes))
+
+
+def still_webp(payload: bytes | memoryview) -> bytes:
+    """A clip's frame payload as a WebP file of its own, which any WebP decoder takes."""
+    chunk = _chunk(_payload_name(bytes(payload[:1])), bytes(payload))
+    return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
+
+
+def decode_frame(payload: bytes | memoryview, width: int, height: int) -> NDArray[np.uint8]:
+    """One frame payload of a clip -> (height, width, 3) uint8 RGB. Raises ValueError if it is not that."""
+    if width * height > MAX_PIXELS or _payload_size(payload) != (width, height):
+        raise ValueError(f"frame of {_payload_size(payload)} pixels, expected {width} x {height}")
+    return _decode(still_webp(payload), width, height, "WebP frame")
+
+
+def _payload_size(payload: bytes | memoryview) -> tuple[int, int]:
+    head = bytes(payload[:10])
+    if len(head) == 10 and head[0] == 0x2F:
+        bits = int.from_bytes(head[1:5], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if len(head) == 10 and head[3:6] == b"\x9d\x01\x2a":
+        return int.from_bytes(head[6:8], "little") & 0x3FFF, int.from_bytes(head[8:10], "little") & 0x3FFF
+    raise ValueError("not a WebP frame")
+
+
+def decode_clip(data: bytes | memoryview, frames: Sequence[int] | None = None) -> Iterator[NDArray[np.uint8]]:
+    """Frames of a clip, all or those numbered (from 0), each (H, W, 3) uint8 RGB."""
+    layout, view = clip_layout(data), memoryview(data)
+    for number in range(len(layout.offsets)) if frames is None else frames:
+        at = layout.offsets[number]
+        yield decode_frame(view[at : at + layout.sizes[number]], layout.width, layout.height)
+
+
+# --- audio ---
+
+
+def decode_audio(data: bytes) -> tuple[NDArray[np.int16], int]:
+    """WAV or FLAC of 16 bits -> ((samples,) or (samples, channels) int16, rate in Hz). Raises ValueError on damage.
+
+    A WAV whose data chunk promises more bytes than there are is refused, since libsndfile would cut it silently.
+    """
+    if not data:
+        raise ValueError("sound file of 0 bytes")
+    if data[:4] == b"RIFF":
+        _check_wav(data)
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as sound:
+            if sound.frames * sound.channels > MAX_AUDIO_SAMPLES:
+                raise ValueError(f"sound of {sound.frames:,} samples: more than {MAX_AUDIO_SAMPLES:,}; refused")
+            if sound.subtype != "PCM_16":
+                raise ValueError(f"sound stored as {sound.subtype}, expected PCM_16")
+            samples, rate = sound.read(dtype="int16"), int(sound.samplerate)
+            if len(samples) != sound.frames:
+                raise ValueError(f"sound cut short: {len(samples)} of {sound.frames} samples")
+    except soundfile.LibsndfileError as error:
+        raise ValueError(f"not a readable sound file: {error}") from None
+    return samples, rate
+
+
+def _check_wav(data: bytes) -> None:
+    at = 12
+    while at + 8 <= len(data):
+        name, (size,) = data[at : at + 4], struct.unpack("<I", data[at + 4 : at + 8])
+        if name == b"data":
+            if at + 8 + size > len(data):
+                raise ValueError(f"WAV cut short: {len(data) - at - 8} of {size} data bytes")
+            return
+        at += 8 + size + size % 2
+    raise ValueError("WAV without a data chunk")
+
+
+def encode_flac(samples: NDArray[np.int16], rate: int) -> bytes:
+    """(samples,) int16 -> FLAC with the identical samples."""
+    out = io.BytesIO()
+    soundfile.write(out, samples, rate, format="FLAC", subtype="PCM_16")
+    return out.getvalue()

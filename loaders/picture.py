@@ -1,0 +1,122 @@
+"""One sample drawn on a page: visual, thermal, overlay, spectrogram, and where its artifacts are."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .folder import Folder
+
+Image = NDArray[np.uint8]
+
+
+def draw(folder: Folder, key: str, out: Path, frame: int | None = None) -> Path:
+    """Draw one frame (from 1; default: the middle one) of a sample with its sound and evidence; returns the PNG's path.
+
+    Raises FolderError for an unknown key, IndexError for a frame outside the clip.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    row = folder.row(key)
+    count = row.get("frames") or 1
+    number = frame or (count + 1) // 2
+    names = {entry["name"] for entry in row["fields"]}
+    sample = next(folder.fetch([key], frames=[number - 1]))
+    pictures = _pictures(sample, row, number)
+    figure = pyplot.figure(figsize=(14, 7.5), layout="constrained")
+    grid = figure.add_gridspec(2, 6, height_ratios=(3, 2))
+    for column, (title, picture) in enumerate(pictures.items()):
+        axes = figure.add_subplot(grid[0, 2 * column : 2 * column + 2])
+        axes.imshow(picture)
+        axes.set_title(title, fontsize=10)
+        axes.axis("off")
+    sound = "mic1.flac" in names
+    if sound:
+        _spectrogram(figure.add_subplot(grid[1, :3]), sample["mic1.flac"], row["sample_rate"])
+    _evidence(figure.add_subplot(grid[1, 3:] if sound else grid[1, :]), row, number)
+    words = f"  “{row['transcript']}”" if row.get("transcript") else ""
+    about = [str(row[name]) for name in ("gender", "age", "ethnicity", "accessories") if row.get(name) is not None]
+    figure.suptitle(f"{key}   {row['split']}   {', '.join(about)}{words}", fontsize=12)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out, dpi=90, metadata={"Software": "facevox"})
+    pyplot.close(figure)
+    return out
+
+
+def _pictures(sample: dict[str, Any], row: dict[str, Any], number: int) -> dict[str, Image]:
+    clips = {name.split(".")[0]: value[0] for name, value in sample.items() if name.endswith(".webp")}
+    found = {
+        f"{name}, frame {number} of {row['frames']}": clips[name] for name in ("visual", "thermal") if name in clips
+    }
+    matrix = matrix_at(row, number)
+    if matrix is not None and {"visual", "thermal"} <= clips.keys():
+        height, width = clips["thermal"].shape[:2]
+        warped = np.asarray(
+            cv2.warpPerspective(clips["visual"], matrix, (width, height), flags=cv2.INTER_LINEAR), np.uint8
+        )
+        found["visual warped onto thermal"] = np.asarray(
+            cv2.addWeighted(warped, 0.55, clips["thermal"], 0.45, 0), np.uint8
+        )
+    elif "aligned" in clips:
+        found["the release's aligned frame"] = clips["aligned"]
+    return found
+
+
+def matrix_at(row: dict[str, Any], number: int) -> NDArray[np.float64] | None:
+    """Visual-to-thermal matrix (3, 3) of frame `number` (from 1), or None where no segment covers it."""
+    for segment in row.get("alignment") or ():
+        if segment["first"] <= number <= segment["last"]:
+            return np.array(segment["h"], np.float64).reshape(3, 3)
+    return None
+
+
+def _spectrogram(axes: Any, samples: NDArray[np.int16], rate: int) -> None:
+    import librosa
+
+    power = librosa.feature.melspectrogram(
+        y=samples.astype(np.float32) / 32768, sr=rate, n_fft=1024, hop_length=256, n_mels=96
+    )
+    seconds = len(samples) / rate
+    axes.imshow(
+        librosa.power_to_db(power, ref=np.max), origin="lower", aspect="auto", extent=(0, seconds, 0, 96), cmap="magma"
+    )
+    axes.set_title("mic 1, log-mel spectrogram", fontsize=10)
+    axes.set_xlabel("seconds")
+    axes.set_ylabel("mel band")
+
+
+def _evidence(axes: Any, row: dict[str, Any], number: int) -> None:
+    """Blur per frame, frozen runs as bands, alignment segments as ticks, and the codes in words."""
+    blur = row.get("blur") or []
+    frames = np.arange(1, len(blur) + 1)
+    axes.plot(
+        frames,
+        blur,
+        color="black",
+        linewidth=1.2,
+        marker="." if len(blur) < 40 else None,
+        label="blur: variance of Laplacian",
+    )
+    axes.axhline(10, color="tab:red", linestyle="--", linewidth=0.9, label="blurred below 10")
+    axes.set_yscale("log")
+    axes.axvline(number, color="tab:blue", linewidth=0.9, label="frame shown")
+    for index, run in enumerate(row.get("freeze_runs") or ()):
+        label = "thermal frozen" if not index else None
+        axes.axvspan(run["first"] - 0.5, run["last"] + 0.5, color="tab:cyan", alpha=0.35, hatch="//", label=label)
+    for segment in (row.get("alignment") or ())[1:]:
+        axes.axvline(segment["first"] - 0.5, color="tab:green", linestyle=":", linewidth=1.2)
+    codes = {"thermal": row.get("thermal_code"), "visual": row.get("visual_code"), "audio": row.get("audio_code")}
+    published = ", ".join(f"{name} {code}" for name, code in codes.items() if code is not None) or "none"
+    measured = (
+        ", ".join(name for name in ("blurred", "frozen", "chin_cut", "flickers", "noisy") if row.get(name)) or "clean"
+    )
+    shift = row.get("aligned_residual")
+    off = f"; aligned within {shift:.2f} grey levels" if shift is not None else ""
+    axes.set_title(f"published codes: {published}; measured: {measured}{off}", fontsize=10)
+    axes.set_xlabel("frame")
+    axes.legend(fontsize=8, loc="best")
