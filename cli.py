@@ -226,7 +226,7 @@ def _faults(options: argparse.Namespace) -> int:
     from .builders.population.faults import damage
 
     for fault in damage(options.release, options.out, options.seed):
-        print(f"{fault.name}: {fault.place}")
+        print(f"{fault.name}: {fault.archive} {fault.member}".rstrip())
     return 0
 
 

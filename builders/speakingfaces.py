@@ -24,7 +24,7 @@ THERMAL = (464, 348)
 """Sizes as (width, height) of the release's frames."""
 TERMS = {
     "licence": "CC BY 4.0, https://doi.org/10.48333/smgd-yj77",
-    "consent": "signed informed consent to the sharing of identifiable images as a dataset (Nazarbayev University IREC)",
+    "consent": "signed informed consent to share identifiable images as a dataset (Nazarbayev University IREC)",
     "source": "SpeakingFaces, ISSAI, Nazarbayev University",
 }
 FORGED_TERMS = {

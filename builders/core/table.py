@@ -11,7 +11,10 @@ def read_table(data: bytes, columns: Mapping[str, Sequence[str]], place: str) ->
     `columns` maps each wanted name to its other spellings; case, blanks and `_`/`-` do not matter. A wanted name that
     ends in `?` may be missing and is then "". Raises ValueError with the headers seen and the spellings known.
     """
-    rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig", errors="replace"), newline="")))
+    try:
+        rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig", errors="replace"), newline="")))
+    except csv.Error as error:
+        raise ValueError(f"{place}: not a CSV table ({error})") from None
     seen = [_folded(cell) for cell in rows[0]] if rows else []
     at: dict[str, int | None] = {}
     for wanted, aliases in columns.items():

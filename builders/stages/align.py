@@ -62,29 +62,43 @@ def residual(visual: Image, aligned: Image, dx: int, dy: int, scale: float = 1.0
 def find_shift(visual: Image, aligned: Image, scale: float = 1.0) -> tuple[int, int, float]:
     """The integer (dx, dy) under the published homography that best reproduces an aligned frame, and its residual.
 
-    Carried back by H(0, 0) the aligned frame is the visual frame moved by (dx, dy): its middle is searched there by
-    normalised correlation (sideways jumps of 480 pixels occur), then whole pixels around the hit are compared exactly.
+    Carried back by H(0, 0) the aligned frame is the visual frame moved by (dx, dy). A patch of it is searched there by
+    normalised correlation, then whole pixels around the hit are compared exactly. Sideways jumps of 480 pixels occur:
+    where they push the middle patch out of the picture, a patch nearer to an edge is still in it.
     """
     height, width = visual.shape[:2]
     back = np.asarray(np.linalg.inv(homography(0, 0, scale)), np.float64)
     moved = cv2.cvtColor(warp(aligned, back, (width, height)), cv2.COLOR_RGB2GRAY)
-    left, top, right, bottom = (round(edge * scale) for edge in (230, 120, 500, 340))
-    # Wider than the frame: a shift may bring the middle over its edge.
     margin = round(400 * scale)
     canvas = cv2.copyMakeBorder(cv2.cvtColor(visual, cv2.COLOR_RGB2GRAY), 0, 0, margin, margin, cv2.BORDER_REPLICATE)
-    score = cv2.matchTemplate(canvas, moved[top:bottom, left:right], cv2.TM_CCOEFF_NORMED)
-    x, y = cv2.minMaxLoc(score)[3]
-    best = (x - margin - left, y - top)
+    top, bottom = round(120 * scale), round(340 * scale)
+    found: list[tuple[float, int, int]] = []
+    for left, right in ((230, 500), (60, 330), (400, 670)):
+        left, right = round(left * scale), round(right * scale)
+        score = cv2.matchTemplate(canvas, moved[top:bottom, left:right], cv2.TM_CCOEFF_NORMED)
+        x, y = cv2.minMaxLoc(score)[3]
+        found.append(_descend(visual, aligned, (x - margin - left, y - top), scale))
+        if found[-1][0] < SURE_BELOW:
+            break
+    least, dx, dy = min(found)
+    return dx, dy, least
+
+
+def _descend(visual: Image, aligned: Image, start: tuple[int, int], scale: float) -> tuple[float, int, int]:
+    """Follow the residual downhill over whole pixels; returns it with dx and dy."""
+    best = start
     tried = {best: residual(visual, aligned, *best, scale)}
     while True:
         around = [(best[0] + i, best[1] + j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
         tried |= {at: residual(visual, aligned, *at, scale) for at in around if at not in tried}
         nearest = min(around, key=lambda at: tried[at])
         if tried[nearest] >= tried[best]:
-            return (*best, tried[best])
+            return tried[best], *best
         best = nearest
 
 
+SURE_BELOW = 1.0
+"""Grey levels of residual under which no further place is searched."""
 STORE_ABOVE = 2.0
 """Grey levels of residual above which a matrix does not stand for the aligned clip, which is then stored."""
 SAME_SHIFT = 0.25

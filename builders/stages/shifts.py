@@ -67,7 +67,10 @@ def spans(rules: Sequence[ShiftRule], command: int, frames: int) -> list[tuple[i
 
 
 def _rows(table: bytes, header: Sequence[str]) -> list[list[str]]:
-    rows = list(csv.reader(io.StringIO(table.decode("utf-8-sig"), newline="")))
+    try:
+        rows = list(csv.reader(io.StringIO(table.decode("utf-8-sig", errors="replace"), newline="")))
+    except csv.Error as error:
+        raise ValueError(f"not a CSV table ({error})") from None
     if not rows or [cell.strip() for cell in rows[0][: len(header)]] != list(header):
         raise ValueError(f"header {rows[0] if rows else []}, expected {','.join(header)}")
     return rows[1:]

@@ -1,28 +1,24 @@
 """What a SpeakingFaces release holds, by names and sizes: what can be built, and what is already unusable."""
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from ..core.builder import Unit
 from ..core.raw import Entry, Folder, Raw, unsafe
 from ..core.stage import Rejection
-from ..core.table import read_table
-from .shifts import ShiftRule, read_session_one, read_session_two, spans
+from .shifts import spans
+from .speakingfaces_tables import Metadata, Place, utterance_key
 
 ROOTS = {"utterances": ("image_audio/", "img_audio/", ""), "stills": ("image_only/", "img_only/", "")}
 """Where archives lie: the hosted copy's folders, the paper's, or the release folder itself."""
 SUFFIX = {"utterances": "ia", "stills": "io"}
-SPLIT = {"train": "train", "valid": "validation", "test": "test"}
 PIECE = 100
 """Frames of the silent session per sample."""
 MAX_PNG_BYTES = 32 << 20
 MAX_WAV_BYTES = 256 << 20
-MAX_TABLE_BYTES = 64 << 20
 
 STREAMS = {"thr_image": 1, "rgb_image": 2, "rgb_image_aligned": 3}
 _PICTURE = re.compile(
@@ -33,26 +29,6 @@ _SOUND = re.compile(
     r"sub_(?P<sub>\d+)_ia/trial_(?P<trial>[12])/mic(?P<mic>[12])_audio_cmd_trim/"
     r"(?P<s>\d+)_(?P<t>[12])_2_(?P<pos>[1-9])_(?P<cmd>\d+)_(?P<m>[12])\.wav"
 )
-
-PERSON_COLUMNS = {
-    "sub_id": ("subject", "subject_id", "id"),
-    "split": (),
-    "age": (),
-    "gender": ("sex",),
-    "ethnicity": (),
-    "acc_trial_1": ("accessories_trial_1",),
-    "acc_trial_2": ("accessories_trial_2",),
-}
-COMMAND_COLUMNS = {
-    "command_name": ("command", "cmd", "command_text"),
-    "command_id": ("cmd_id", "commandid"),
-    "position_id": ("pos_id", "position", "pos"),
-    "transcription": ("transcript", "text_transcription", "said"),
-    "thermal": ("thr", "thermal_code", "thermal_artifact", "thermal_artifacts"),
-    "visual": ("rgb", "visual_code", "visual_artifact", "visual_artifacts"),
-    "audio": ("audio_code", "audio_artifact", "audio_artifacts"),
-    "text": ("text_code", "text_artifact", "text_artifacts"),
-}
 
 
 @dataclass
@@ -66,15 +42,6 @@ class Group:
     def entries(self) -> list[Entry]:
         pictures = [entry for stream in self.frames.values() for entry in stream.values()]
         return sorted([*pictures, *self.sounds.values()], key=lambda entry: entry.name)
-
-
-@dataclass(frozen=True)
-class Place:
-    """(trial, position, command) of a group; command 0 in the silent session."""
-
-    trial: int
-    position: int
-    command: int = 0
 
 
 def parse_subjects(text: str) -> set[int] | None:
@@ -95,94 +62,13 @@ class Listing:
 
     def __init__(self, raw: Folder, config: str, subjects: str) -> None:
         self.raw, self.config, self.wanted = raw, config, parse_subjects(subjects)
+        self.tables = Metadata(raw, config)
 
     def units(self) -> Iterator[Unit | Rejection]:
-        yield from self._table_problems
-        for subject in sorted(self.people.keys() | self._subjects_on_disk()):
+        yield from self.tables.problems
+        for subject in sorted(self.tables.people.keys() | self._subjects_on_disk()):
             if self.wanted is None or subject in self.wanted:
                 yield from self._subject(subject)
-
-    # --- tables ---
-
-    def _read(self, name: str) -> bytes | None:
-        return self.raw.read(name, MAX_TABLE_BYTES) if self.raw.exists(name) else None
-
-    @cached_property
-    def people(self) -> dict[int, dict[str, Any]]:
-        """Rows of subjects.csv by number. Raises FileNotFoundError when there is no such table."""
-        name = "metadata/subjects.csv"
-        table = self._read(name)
-        if table is None:
-            where = f"{self.raw.label}/{name}"
-            raise FileNotFoundError(
-                f"{where}: not found. --raw must be the release folder that holds metadata/ and image_audio/"
-            )
-        people = {}
-        for row in read_table(table, PERSON_COLUMNS, name):
-            try:
-                people[int(row["sub_id"])] = {**row, "age": int(row["age"]), "split": SPLIT[row["split"].lower()]}
-            except (ValueError, KeyError) as error:
-                raise ValueError(
-                    f"{name}: row {row}: {error!r}; expected whole numbers and a split of Train, Valid or Test"
-                ) from None
-        return people
-
-    @cached_property
-    def _shifts(self) -> tuple[dict[tuple[int, int, int], list[ShiftRule]], list[Rejection]]:
-        """Published rules by (subject, trial, position), of the config's session, and unreadable lines."""
-        rules: dict[tuple[int, int, int], list[ShiftRule]] = {}
-        rows: list[Rejection] = []
-        for split in SPLIT:
-            silent = self.config == "stills"
-            name = f"metadata/session_1/alignment_info_{split}.csv" if silent else f"metadata/session_2/{split}.csv"
-            table = self._read(name)
-            if table is None:
-                continue
-            try:
-                if silent:
-                    found, problems = read_session_one(table)
-                    rules |= {at: [ShiftRule(dy, dx, 0, "none")] for at, (dx, dy) in found.items()}
-                else:
-                    read = read_session_two(table)
-                    rules, problems = rules | read.rules, read.problems
-            except ValueError as error:
-                problems = [(1, str(error))]
-            rows += [self._rejection("", SPLIT[split], f"{name} row {row}", reason) for row, reason in problems]
-        return rules, rows
-
-    @property
-    def _table_problems(self) -> list[Rejection]:
-        return self._shifts[1]
-
-    def _commands(self, subject: int, trial: int, split: str) -> Iterator[tuple[Place, dict[str, Any]] | Rejection]:
-        name = f"metadata/commands/sub_{subject}_trial_{trial}.csv"
-        table = self._read(name)
-        if table is None:
-            return
-        seen = set()
-        for number, row in enumerate(read_table(table, COMMAND_COLUMNS, name), 2):
-            try:
-                place = Place(trial, int(row["position_id"]), int(row["command_id"]))
-                codes = {f"{kind}_code": int(row[kind]) for kind in ("thermal", "visual", "audio", "text")}
-            except ValueError as error:
-                yield self._rejection("", split, f"{name} row {number}", f"unreadable row: {error}")
-                continue
-            if place in seen:
-                key = utterance_key(subject, place)
-                yield self._rejection(key, split, f"{name} row {number}", "second row for this position and command")
-                continue
-            seen.add(place)
-            yield (
-                place,
-                {"command_text": row["command_name"], "transcript": row["transcription"], **codes, "row": number},
-            )
-
-    @cached_property
-    def _made(self) -> dict[str, Any]:
-        """Whether the release says that it is forged, and the size of its frames relative to the real ones."""
-        note = self._read("metadata/forged.json")
-        size = json.loads(note)["size"] if note else "full"
-        return {"forged": note is not None, "scale": {"full": 1.0, "small": 0.5}[size]}
 
     # --- archives ---
 
@@ -200,25 +86,25 @@ class Listing:
         return stems[0], None
 
     def _subject(self, subject: int) -> Iterator[Unit | Rejection]:
-        person = self.people.get(subject)
+        person = self.tables.people.get(subject)
         split = person["split"] if person else ""
         try:
             stem, archive = self._archive(subject)
         except ValueError as error:
             label = str(error).split(":")[0]
-            yield self._rejection("", split, label, str(error))
+            yield self.tables.rejection("", split, label, str(error))
             return
         if archive is None:
-            yield self._rejection("", split, f"{stem}.zip", f"{stem}.zip: not in the release folder")
+            yield self.tables.rejection("", split, f"{stem}.zip", f"{stem}.zip: not in the release folder")
             return
         groups: dict[Place, Group] = {}
         for entry in archive.entries():
             if problem := self._sort_in(entry, subject, groups):
-                yield self._rejection("", split, f"{archive.label}/{entry.name}", problem)
+                yield self.tables.rejection("", split, f"{archive.label}/{entry.name}", problem)
         if person is None:
             for place in sorted(groups, key=lambda p: (p.trial, p.position, p.command)):
                 reason = f"subject {subject} has no row in metadata/subjects.csv"
-                yield self._rejection(self._key(subject, place), split, archive.label, reason)
+                yield self.tables.rejection(self._key(subject, place), split, archive.label, reason)
             return
         make = self._utterances if self.config == "utterances" else self._stills
         yield from make(subject, person, stem, archive.label, groups)
@@ -261,7 +147,7 @@ class Listing:
         rows: dict[Place, dict[str, Any]] = {}
         tabled = set()
         for trial in (1, 2):
-            for item in self._commands(subject, trial, person["split"]):
+            for item in self.tables.commands(subject, trial, person["split"]):
                 tabled.add(trial)
                 if isinstance(item, Rejection):
                     yield item
@@ -274,13 +160,13 @@ class Listing:
             if group is None:
                 assert row is not None
                 reason = f"row without files: {label} has none for position {place.position}, command {place.command}"
-                yield self._rejection(key, person["split"], f"{table} row {row['row']}", reason)
+                yield self.tables.rejection(key, person["split"], f"{table} row {row['row']}", reason)
             elif row is None and place.trial in tabled:
-                yield self._rejection(key, person["split"], where, f"files without a row in {table}")
+                yield self.tables.rejection(key, person["split"], where, f"files without a row in {table}")
             elif problem := _incomplete(group, 1) or _soundless(group):
-                yield self._rejection(key, person["split"], where, problem)
+                yield self.tables.rejection(key, person["split"], where, problem)
             else:
-                rules = self._shifts[0].get((subject, place.trial, place.position), [])
+                rules = self.tables.rules(subject, place.trial, place.position)
                 count = len(group.frames[1])
                 cut = [(a, b, r and r.dx, r and r.dy) for a, b, r in spans(rules, place.command, count)]
                 row = {name: value for name, value in (row or {}).items() if name != "row"}
@@ -299,9 +185,9 @@ class Listing:
                 key = still_key(subject, place, first)
                 where = f"{label}/sub_{subject}_io/trial_{place.trial}"
                 if problem := _incomplete(piece, first, numbers[-1]):
-                    yield self._rejection(key, person["split"], where, problem)
+                    yield self.tables.rejection(key, person["split"], where, problem)
                     continue
-                rules = self._shifts[0].get((subject, place.trial, place.position), [])
+                rules = self.tables.rules(subject, place.trial, place.position)
                 cut = [(a, b, r and r.dx, r and r.dy) for a, b, r in spans(rules, 0, len(numbers))]
                 yield self._unit(key, subject, person, place, stem, piece, {"first": first, "spans": cut})
 
@@ -320,7 +206,7 @@ class Listing:
         facts = {"subject": subject, "age": person["age"], "gender": person["gender"], "ethnicity": person["ethnicity"]}
         facts |= {"trial": place.trial, "position": place.position, "accessories": person[f"acc_trial_{place.trial}"]}
         details = {"archive": stem, "command": place.command, "frames": len(group.frames[1]), "person": facts}
-        details |= self._made | {
+        details |= self.tables.made | {
             "aligned": bool(group.frames[3]),
             "files": hashlib.sha256(listing.encode()).hexdigest(),
             **more,
@@ -330,13 +216,6 @@ class Listing:
 
     def _key(self, subject: int, place: Place) -> str:
         return utterance_key(subject, place) if self.config == "utterances" else still_key(subject, place, 1)
-
-    def _rejection(self, key: str, split: str, place: str, reason: str) -> Rejection:
-        return Rejection(key, self.config, split, "list", place, reason)
-
-
-def utterance_key(subject: int, place: Place) -> str:
-    return f"{subject:03d}_{place.trial}_2_{place.position}_{place.command:04d}"
 
 
 def still_key(subject: int, place: Place, first: int) -> str:
