@@ -70,6 +70,16 @@ def is_done(job: ShardJob) -> bool:
     return file is None or ((job.out / file).is_file() and (job.out / file).stat().st_size == sidecar["size"])
 
 
+def peak_memory() -> int:
+    """Largest resident size of this process in bytes."""
+    # getrusage would count what the parent held when it forked; the kernel's own mark starts at exec.
+    status = Path("/proc/self/status")
+    if status.exists():
+        mark = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(mark.split()[1]) << 10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+
 _RAW: dict[str, Folder] = {}
 
 
@@ -109,7 +119,7 @@ def build(job: ShardJob, progress: Progress | None = None) -> ShardResult:
     write_json(job.sidecar, sidecar)
     result.samples, result.rejected, result.written_bytes = len(samples), len(rejections), sidecar["size"]
     result.frames = sum(max((len(f["frame_offset"]) for f in row["fields"]), default=0) for row in samples)
-    result.seconds, result.peak_memory = dict(clock.seconds), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    result.seconds, result.peak_memory = dict(clock.seconds), peak_memory()
     return result
 
 

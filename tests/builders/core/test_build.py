@@ -1,0 +1,260 @@
+"""Builds that cannot be broken: same bytes for any worker count, kill, cut, fault; nothing lost, nothing left over."""
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from facevox.builders.core import run as run_module
+from facevox.builders.population.clips import ForgeOptions
+from facevox.builders.population.speakingfaces import forge
+from facevox.loaders.folder import Folder, FolderError
+from facevox.loaders.verify import check
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory) -> Path:
+    """Six utterances and six stills: a build of about two seconds."""
+    out = tmp_path_factory.mktemp("tiny") / "release"
+    forge(out, ForgeOptions(subjects=3, positions=1, utterances=1, frames=8, stills_frames=2, size="small"))
+    return out
+
+
+@pytest.fixture(scope="module")
+def whole(tiny, tmp_path_factory, build_folder) -> Path:
+    """The tiny release built by one process without interruption."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    build_folder(tiny, out, shard_mb=1)
+    return out
+
+
+def command(raw: Path, out: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "facevox", "build", "speakingfaces", "--raw", str(raw), "--out", str(out), *more]
+
+
+def facevox(*arguments: object, **options) -> subprocess.CompletedProcess:
+    line = [sys.executable, "-m", "facevox", *map(str, arguments)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=300, **options)
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_any_number_of_workers_gives_the_same_bytes(release, built, tmp_path, build_folder, tree, workers):
+    for name in ("tar", "parquet", "arrow") if workers == 2 else ("tar",):
+        build_folder(release, tmp_path / name, format=name, shard_mb=4, workers=workers)
+        assert tree(tmp_path / name) == tree(built[name].path)
+
+
+def test_extracted_folders_and_zips_give_the_same_bytes(tiny, whole, tmp_path, build_folder, tree):
+    import zipfile
+
+    for archive in tiny.rglob("*.zip"):
+        with zipfile.ZipFile(archive) as members:
+            members.extractall(tmp_path / "release" / archive.parent.name)
+    (tmp_path / "release" / "metadata").symlink_to(tiny / "metadata")
+    build_folder(tmp_path / "release", tmp_path / "out", shard_mb=1)
+    assert {n: b for n, b in tree(tmp_path / "out").items() if n.startswith("data/")} == {
+        n: b for n, b in tree(whole).items() if n.startswith("data/")
+    }
+
+
+def kill_and_resume(raw: Path, out: Path, moment: float, group: bool) -> None:
+    running = subprocess.Popen(
+        command(raw, out, "--workers", "2", "--shard-mb", "1"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    time.sleep(moment)
+    (os.killpg if group else os.kill)(running.pid, signal.SIGKILL)
+    running.wait()
+    again = subprocess.run(command(raw, out, "--workers", "2", "--shard-mb", "1"), capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.parametrize("number", [pytest.param(n, marks=pytest.mark.slow if n >= 5 else ()) for n in range(20)])
+def test_kill_9_at_a_random_moment_changes_nothing(tiny, whole, tmp_path, tree, number):
+    chance = random.Random(number)
+    kill_and_resume(tiny, tmp_path / "out", chance.uniform(0.4, 2.4), group=chance.random() < 0.5)
+    assert tree(tmp_path / "out") == tree(whole)
+
+
+def test_resume_at_every_cut(tiny, whole, tmp_path, build_folder, tree):
+    """Stop after each shard, once between the file's and the sidecar's rename, and build again."""
+    shards = sorted((whole / ".build" / "shards").rglob("*.json"))
+    expected = tree(whole)
+    for cut in range(len(shards) + 1):
+        out = tmp_path / f"cut-{cut}"
+        kept = shards[:cut]
+        for sidecar in kept:
+            for path in (sidecar, whole / json.loads(sidecar.read_text())["file"]):
+                target = out / path.relative_to(whole)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(path.read_bytes())
+        if cut < len(shards):
+            orphan = out / json.loads(shards[cut].read_text())["file"]
+            orphan.parent.mkdir(parents=True, exist_ok=True)
+            orphan.write_bytes(b"renamed, but its sidecar never came")
+            orphan.with_name("half-written.tar.part").write_bytes(b"half")
+        build_folder(tiny, out, shard_mb=1)
+        assert tree(out) == expected
+
+
+def test_a_finished_folder_is_left_as_it_is(tiny, whole, build_folder):
+    before = {path: path.stat().st_mtime_ns for path in (whole / "data").rglob("*.tar")}
+    build_folder(tiny, whole, shard_mb=1)
+    assert {path: path.stat().st_mtime_ns for path in (whole / "data").rglob("*.tar")} == before
+    assert not check(whole).problems
+
+
+def test_other_options_are_refused_by_name(tiny, whole, build_folder):
+    for changed, words in (
+        ({"format": "parquet", "shard_mb": 1}, "format was 'tar', now 'parquet'"),
+        ({"shard_mb": 2}, "shard_mb was 1, now 2"),
+        ({"shard_mb": 1, "effort": 4}, "effort was 0, now 4"),
+        ({"shard_mb": 1, "configs": ("stills",)}, "configs was"),
+    ):
+        with pytest.raises(FolderError, match=words):
+            build_folder(tiny, whole, **changed)
+
+
+def test_a_release_that_grew_needs_extend_and_keeps_old_shards(tmp_path, build_folder, tree):
+    options = {"positions": 1, "utterances": 1, "frames": 6, "stills_frames": 1, "size": "small", "artifacts": False}
+    forge(tmp_path / "six", ForgeOptions(subjects=6, **options))
+    archives = sorted((tmp_path / "six").rglob("*.zip"))
+    aside = next(path for path in archives if path.parent.name == "image_audio")
+    hidden = aside.rename(tmp_path / aside.name)
+    small = build_folder(tmp_path / "six", tmp_path / "out", shard_mb=1)
+    before, samples = tree(tmp_path / "out"), small.index.num_rows
+    hidden.rename(aside)
+    with pytest.raises(FolderError, match=r"--extend"):
+        build_folder(tmp_path / "six", tmp_path / "out", shard_mb=1)
+    grown = build_folder(tmp_path / "six", tmp_path / "out", shard_mb=1, extend=True)
+    after = tree(tmp_path / "out")
+    assert all(after[name] == data for name, data in before.items() if name.startswith("data/"))
+    assert grown.index.num_rows == samples + 2
+    assert not check(tmp_path / "out").problems
+    build_folder(tmp_path / "six", tmp_path / "out", shard_mb=1, extend=True)
+    assert tree(tmp_path / "out") == after
+    aside.unlink()
+    with pytest.raises(FolderError, match="gone from the release or changed"):
+        build_folder(tmp_path / "six", tmp_path / "out", shard_mb=1, extend=True)
+
+
+def test_two_builds_of_one_folder(tiny, tmp_path, build_folder):
+    with (
+        run_module.locked(tmp_path / "out"),
+        pytest.raises(FolderError, match="another build is running"),
+    ):
+        build_folder(tiny, tmp_path / "out")
+
+
+def test_a_full_disk_is_one_clear_line_and_the_build_resumes(tiny, whole, tmp_path, tree):
+    def small_disk() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+
+    out = tmp_path / "out"
+    failed = facevox("build", "speakingfaces", "--raw", tiny, "--out", out, "--shard-mb", 1, preexec_fn=small_disk)
+    assert failed.returncode == 2
+    assert "File too large" in failed.stderr
+    assert "resumes" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    again = facevox("build", "speakingfaces", "--raw", tiny, "--out", out, "--shard-mb", 1)
+    assert again.returncode == 0, again.stderr
+    assert tree(out) == tree(whole)
+
+
+def test_a_disk_too_small_is_refused_before_anything_is_written(tiny, tmp_path, build_folder, monkeypatch):
+    monkeypatch.setattr(run_module.shutil, "disk_usage", lambda _: _Usage())
+    with pytest.raises(OSError, match="GB needed, 0.00 GB free"):
+        build_folder(tiny, tmp_path / "out")
+    assert not (tmp_path / "out" / "data").exists()
+
+
+class _Usage:
+    free = 1000
+
+
+def test_ctrl_c_stops_cleanly_and_prints_the_line_that_resumes(tiny, whole, tmp_path, tree):
+    out = tmp_path / "out"
+    line = command(tiny, out, "--workers", "2", "--shard-mb", "1")
+    running = subprocess.Popen(
+        line, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while not list(out.glob(".build/shards/*/*.json")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(running.pid, signal.SIGINT)
+    words = running.communicate(timeout=60)[1]
+    assert running.returncode == 130
+    assert "facevox build speakingfaces" in words
+    assert "Traceback" not in words
+    assert not list(out.rglob("*.part"))
+    assert subprocess.run(line, capture_output=True).returncode == 0
+    assert tree(out) == tree(whole)
+
+
+def test_a_worker_killed_by_the_system_is_named(tiny, whole, tmp_path, tree):
+    out = tmp_path / "out"
+    line = command(tiny, out, "--workers", "2", "--shard-mb", "1")
+    running = subprocess.Popen(
+        line, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
+    )
+    workers: list[str] = []
+    deadline = time.monotonic() + 60
+    while len(workers) < 3 and time.monotonic() < deadline:
+        time.sleep(0.02)
+        workers = subprocess.run(["pgrep", "-P", str(running.pid)], capture_output=True, text=True).stdout.split()
+    os.kill(int(workers[-1]), signal.SIGKILL)
+    words = running.communicate(timeout=120)[1]
+    assert running.returncode == 2
+    assert "worker was killed" in words
+    assert subprocess.run(line, capture_output=True).returncode == 0
+    assert tree(out) == tree(whole)
+
+
+def test_run_facts_are_kept_beside_not_inside(whole):
+    facts = [json.loads(line) for line in (whole / ".build" / "runs.jsonl").read_text().splitlines()]
+    assert facts[0]["built"] == len(list((whole / "data").rglob("*.tar")))
+    assert facts[0]["frames"] == sum(Folder(whole).index["frames"].to_pylist())
+    assert {"read", "decode", "encode", "check", "align", "write"} <= facts[0]["seconds"].keys()
+    assert facts[0]["peak_memory"] > 0
+    assert ".build" not in (whole / "checksums.sha256").read_text()
+
+
+def test_dry_run_predicts_and_writes_nothing(release, built, tmp_path):
+    predicted = facevox("build", "speakingfaces", "--raw", release, "--out", tmp_path / "out", "--dry-run")
+    assert predicted.returncode == 0, predicted.stderr
+    assert not (tmp_path / "out").exists()
+    gigabytes = float(predicted.stdout.split("about ")[1].split(" GB to write")[0])
+    actual = sum(path.stat().st_size for path in (built["tar"].path / "data").rglob("*.tar")) / 1e9
+    assert gigabytes == pytest.approx(actual, rel=0.25)
+    assert "utterances test: 8 samples" in predicted.stdout
+
+
+@pytest.mark.slow
+def test_memory_of_a_worker_is_bounded_and_flat(tmp_path, build_folder):
+    """Full-size frames: the peak with eight people equals that with two, and stays under 700 MB."""
+    options = ForgeOptions(subjects=8, positions=1, utterances=1, frames=30, stills_frames=0)
+    forge(tmp_path / "release", options, workers=2)
+    everybody = sorted(int(path.stem.split("_")[1]) for path in (tmp_path / "release" / "image_audio").glob("*.zip"))
+    peaks = {}
+    for name, format_, people in (
+        ("two", "tar", everybody[:2]),
+        ("eight", "tar", everybody),
+        ("parquet", "parquet", everybody),
+    ):
+        line = command(
+            tmp_path / "release", tmp_path / name, "--subjects", ",".join(map(str, people)), "--format", format_
+        )
+        done = subprocess.run([*line, "--workers", "2", "--config", "utterances"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        peaks[name] = json.loads((tmp_path / name / ".build" / "runs.jsonl").read_text())["peak_memory"] / 2**20
+    assert max(peaks.values()) < 700, peaks
+    assert abs(peaks["eight"] - peaks["two"]) < 40, peaks
