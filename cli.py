@@ -42,16 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, RuntimeError) as error:
         if options.traceback:
             raise
-        print(f"facevox: {_one_line(error)}", file=sys.stderr)
+        resumes = ". Mend that and run the same command: it resumes where it stopped" if options.run is _build else ""
+        print(f"facevox: {_one_line(error, resumes)}", file=sys.stderr)
         return 2
 
 
-def _one_line(error: BaseException) -> str:
+def _one_line(error: BaseException, resumes: str) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         place = f"{error.filename}: " if error.filename else ""
-        return (
-            f"{place}{os.strerror(error.errno)}. Mend that and run the same command: a build resumes where it stopped"
-        )
+        return f"{place}{os.strerror(error.errno)}{resumes}"
     return " ".join(str(error).split())
 
 
@@ -244,9 +243,11 @@ def _info(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
+    from .loaders.folder import Folder
     from .loaders.verify import check
 
-    with tqdm(unit="B", unit_scale=True, desc="verifying", leave=False) as bar:
+    sizes = [file.stat().st_size for file in Folder(options.folder).path.rglob("*") if file.is_file()]
+    with tqdm(total=sum(sizes), unit="B", unit_scale=True, desc="verifying", leave=False, disable=None) as bar:
         verdict = check(options.folder, bar.update)
     print(*verdict.lines(), sep="\n")
     return 1 if verdict.problems else 0
