@@ -4,21 +4,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import build, forge, open, show, verify  # noqa: A004 - facevox.open is the name users know from zipfile, PIL
+    from .api import build, forge, open, show, stream, verify  # noqa: A004 - facevox.open is the name users know from zipfile, PIL
     from .loaders.folder import Folder, FolderError
     from .loaders.huggingface import load_dataset
+    from .loaders.stream import Stream, StreamOptions
 
 _HOME = {
     "build": "api",
     "forge": "api",
     "open": "api",
     "show": "api",
+    "stream": "api",
     "verify": "api",
     "Folder": "loaders.folder",
     "FolderError": "loaders.folder",
     "load_dataset": "loaders.huggingface",
+    "Stream": "loaders.stream",
+    "StreamOptions": "loaders.stream",
 }
-__all__ = ["Folder", "FolderError", "build", "forge", "load_dataset", "open", "show", "verify"]
+__all__ = [
+    "Folder",
+    "FolderError",
+    "Stream",
+    "StreamOptions",
+    "build",
+    "forge",
+    "load_dataset",
+    "open",
+    "show",
+    "stream",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -104,6 +104,31 @@ def open(path: str | Path) -> Folder:  # noqa: A001 - facevox.open, as in zipfil
     return Folder(path)
 
 
+def stream(
+    path: str | Path,
+    config: str,
+    split: str,
+    *,
+    inputs: Callable[[list[dict[str, Any]]], Any] | None = None,
+    **options: Any,
+) -> Any:
+    """Batches of a built folder for training; see `Stream`. `options` are those of `StreamOptions`.
+
+    facevox.stream(O, "utterances", "train", fields=("visual.webp", "mic1.flac"), frames=3, shuffle=True, workers=2)
+    Raises ValueError for an unknown option, FolderError for a missing config, split or field.
+    """
+    from .builders.core.builder import nearest
+    from .loaders.stream import Stream, StreamOptions
+
+    known = [f.name for f in fields(StreamOptions)]
+    for name in options:
+        if name not in known:
+            raise ValueError(f"a stream has no option {name!r}; {nearest(name, known)}")
+    if options.get("fields") is not None:
+        options["fields"] = tuple(options["fields"])
+    return Stream(path, config, split, StreamOptions(**options), inputs)
+
+
 def verify(path: str | Path, progress: Callable[[int], object] | None = None) -> Verdict:
     """Check every byte, count and promise of a folder; `problems` of the result is empty when it is sound."""
     from .loaders.verify import check

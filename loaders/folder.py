@@ -1,6 +1,5 @@
 """A built dataset on disk: its tables, its shards, and only the bytes that are asked for."""
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import file_digest, sha256
@@ -15,15 +14,11 @@ from numpy.typing import NDArray
 
 from .media import decode_audio, decode_frame, decode_picture
 from .sample import INDEX_KEYS
+from .shards import FolderError as FolderError
+from .shards import Shards
 
 TABLES = ("index", "manifest", "quarantine", "identities")
-MERGE_GAP = 16 << 10
-"""Two wanted ranges closer than this are read as one: a seek costs more than 16 KiB."""
 Frames = int | Sequence[int] | slice | Literal["all"]
-
-
-class FolderError(ValueError):
-    """A dataset folder is not what it should be: missing, unfinished, damaged, or asked for something it lacks."""
 
 
 def file_sha256(path: Path) -> str:
@@ -48,18 +43,6 @@ def wanted_frames(frames: Frames, count: int) -> list[int]:
     if any(not 0 <= number < count for number in numbers):
         raise IndexError(f"frames {numbers} of a clip of {count} frames: expected 0 to {count - 1}")
     return numbers
-
-
-def merged(ranges: Iterable[tuple[int, int]], gap: int = MERGE_GAP) -> list[tuple[int, int]]:
-    """Sort (offset, size) ranges and join those that touch or lie within `gap` bytes of each other."""
-    joined: list[tuple[int, int]] = []
-    for offset, size in sorted(ranges):
-        if joined and offset <= sum(joined[-1]) + gap:
-            first = joined[-1][0]
-            joined[-1] = (first, max(sum(joined[-1]), offset + size) - first)
-        else:
-            joined.append((offset, size))
-    return joined
 
 
 class Folder:
@@ -154,7 +137,8 @@ class Folder:
             raise FolderError(f"{row['key']} has no field {unknown[0]!r}; there is: {', '.join(entries)}")
         chosen = {name: entries[name] for name in (fields if fields is not None else entries)}
         wanted = {name: member_ranges(entry, frames) for name, entry in chosen.items()}
-        parts = read_ranges(self.path / row["shard"], [r for ranges in wanted.values() for r in ranges])
+        with Shards() as shards:
+            parts = shards.read(self.path / row["shard"], [r for ranges in wanted.values() for r in ranges])
         return {name: decode_member(chosen[name], [parts[r] for r in ranges]) for name, ranges in wanted.items()}
 
 
@@ -164,40 +148,15 @@ def _split_order(split: str) -> int:
 
 def member_ranges(entry: Mapping[str, Any], frames: Frames) -> list[tuple[int, int]]:
     """Byte ranges (offset in the shard, size) of a member: one per wanted frame of a clip, else the whole member."""
-    if not entry["frame_offset"]:
+    if not len(entry["frame_offset"]):
         return [(entry["offset"], entry["size"])]
     numbers = wanted_frames(frames, len(entry["frame_offset"]))
-    return [(entry["offset"] + entry["frame_offset"][n], entry["frame_size"][n]) for n in numbers]
-
-
-def read_ranges(path: Path, ranges: Sequence[tuple[int, int]]) -> dict[tuple[int, int], memoryview]:
-    """Read (offset, size) ranges of a file, near ones together. Raises FolderError when the file is missing or cut."""
-    found: dict[tuple[int, int], memoryview] = {}
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        raise FolderError(
-            f"{path}: shard is missing. Run `facevox verify` on the folder, then the build command"
-        ) from None
-    try:
-        # Without the hint the kernel reads ahead up to twenty times what a few frames need.
-        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_RANDOM)
-        for first, length in merged(ranges):
-            data = memoryview(os.pread(handle, length, first))
-            if len(data) != length:
-                raise FolderError(
-                    f"{path}: {len(data)} of {length} bytes at {first}; the shard is cut short. Build it again"
-                )
-            inside = [(o, s) for o, s in ranges if first <= o and o + s <= first + length]
-            found.update({(o, s): data[o - first : o - first + s] for o, s in inside})
-    finally:
-        os.close(handle)
-    return found
+    return [(int(entry["offset"] + entry["frame_offset"][n]), int(entry["frame_size"][n])) for n in numbers]
 
 
 def decode_member(entry: Mapping[str, Any], parts: Sequence[memoryview]) -> NDArray[Any]:
     """Bytes of a member (or of its wanted frames) to an array; see Folder.fetch for shapes."""
-    if entry["frame_offset"]:
+    if len(entry["frame_offset"]):
         shape = (len(parts), entry["height"], entry["width"], 3)
         clip = np.empty(shape, np.uint8)
         for number, part in enumerate(parts):

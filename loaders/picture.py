@@ -103,7 +103,7 @@ def _evidence(axes: Any, row: dict[str, Any], number: int) -> None:
         label="blur: variance of Laplacian",
     )
     axes.axhline(10, color="tab:red", linestyle="--", linewidth=0.9, label="blurred below 10")
-    axes.set_yscale("log")
+    axes.set_ylim(0, max([20.0, *blur]) * 1.15)
     axes.axvline(number, color="tab:blue", linewidth=0.9, label="frame shown")
     for index, run in enumerate(row.get("freeze_runs") or ()):
         label = "thermal frozen" if not index else None
@@ -117,6 +117,6 @@ def _evidence(axes: Any, row: dict[str, Any], number: int) -> None:
     )
     shift = row.get("aligned_residual")
     off = f"; aligned within {shift:.2f} grey levels" if shift is not None else ""
-    axes.set_title(f"published codes: {published}; measured: {measured}{off}", fontsize=10)
+    axes.set_title(f"published codes: {published}\nmeasured here: {measured}{off}", fontsize=10)
     axes.set_xlabel("frame")
     axes.legend(fontsize=8, loc="best")

@@ -5,8 +5,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from facevox.loaders import folder as folder_module
-from facevox.loaders.folder import Folder, FolderError, merged, wanted_frames
+from facevox.loaders import shards as shards_module
+from facevox.loaders.folder import Folder, FolderError, wanted_frames
+from facevox.loaders.shards import merged
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,7 +44,7 @@ def test_only_the_bytes_of_wanted_frames_are_read(built, monkeypatch):
     read = []
     real_pread = os.pread
     monkeypatch.setattr(
-        folder_module.os, "pread", lambda handle, size, at: read.append(size) or real_pread(handle, size, at)
+        shards_module.os, "pread", lambda handle, size, at: read.append(size) or real_pread(handle, size, at)
     )
     for folder in built.values():
         row = next(r for r in folder.index.to_pylist() if r["session"] == 2)

@@ -1,0 +1,74 @@
+"""Where the members of many samples lie: flat arrays, no Python object per sample."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from .shards import FolderError
+
+
+class Members:
+    """The `fields` column of some index rows, opened up: Arrow buffers seen as numpy arrays.
+
+    Raises FolderError when a wanted field is missing in any of the rows, naming it and what there is.
+    """
+
+    def __init__(self, path: Path, table: pa.Table, fields: Sequence[str] | None) -> None:
+        self.folder: Path = path
+        shards = table["shard"].combine_chunks().dictionary_encode()
+        self.shard: NDArray[np.int32] = shards.indices.to_numpy()
+        self.names: list[str] = shards.dictionary.to_pylist()
+        lists = table["fields"].combine_chunks()
+        self._start: NDArray[np.int32] = lists.offsets.to_numpy()
+        entries = lists.values
+        self._field: list[Any] = entries.field("name").dictionary_encode().dictionary.to_pylist()
+        self._kind: NDArray[np.int32] = entries.field("name").dictionary_encode().indices.to_numpy()
+        self._numbers = {name: entries.field(name).to_numpy() for name in ("offset", "size", "width", "height")}
+        frames = entries.field("frame_offset")
+        self._frame_start: NDArray[np.int32] = frames.offsets.to_numpy()
+        self._frame_offset: NDArray[np.uint32] = frames.values.to_numpy()
+        self._frame_size: NDArray[np.uint32] = entries.field("frame_size").values.to_numpy()
+        self._wanted = self._choose(table, fields)
+        self.first_byte = self._numbers["offset"][np.minimum(self._start[:-1], max(len(self._kind) - 1, 0))]
+
+    def _choose(self, table: pa.Table, fields: Sequence[str] | None) -> set[int]:
+        for name in fields or ():
+            have = np.zeros(table.num_rows, bool)
+            if name in self._field:
+                rows = (
+                    np.searchsorted(self._start, np.flatnonzero(self._kind == self._field.index(name)), side="right")
+                    - 1
+                )
+                have[rows] = True
+            if not have.all():
+                without = table["key"][int(np.flatnonzero(~have)[0])].as_py()
+                lacking = f"{int((~have).sum())} of {table.num_rows} samples have no field {name!r}, first {without}"
+                raise FolderError(f"{self.folder}: {lacking}; there is: {', '.join(self._field)}")
+        return set(range(len(self._field))) if fields is None else {self._field.index(name) for name in fields}
+
+    def path(self, row: int) -> Path:
+        """The shard of a row."""
+        return self.folder.joinpath(self.names[self.shard[row]])
+
+    def entries(self, row: int) -> list[dict[str, Any]]:
+        """The wanted members of a row, shaped like an index entry; frame tables are array views."""
+        return [
+            self._entry(at) for at in range(self._start[row], self._start[row + 1]) if self._kind[at] in self._wanted
+        ]
+
+    def size(self, row: int, name: str) -> tuple[int, int]:
+        """Width and height of a member, wanted or not. Raises FolderError when the row lacks it."""
+        for at in range(self._start[row], self._start[row + 1]):
+            if self._field[self._kind[at]] == name:
+                return int(self._numbers["width"][at]), int(self._numbers["height"][at])
+        raise FolderError(f"{self.folder}: a sample of {self.path(row).name} has no field {name!r}")
+
+    def _entry(self, at: int) -> dict[str, Any]:
+        first, last = self._frame_start[at], self._frame_start[at + 1]
+        numbers = {name: int(column[at]) for name, column in self._numbers.items()}
+        frames = {"frame_offset": self._frame_offset[first:last], "frame_size": self._frame_size[first:last]}
+        return {"name": self._field[self._kind[at]], **numbers, **frames}

@@ -1,0 +1,219 @@
+"""Streams: the right samples, only their bytes, and exact resume at every cut."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from facevox.loaders import shards as shards_module
+from facevox.loaders.folder import FolderError, wanted_frames
+from facevox.loaders.stream import Stream, StreamOptions
+
+MEDIA = ("visual.webp", "thermal.webp", "mic1.flac")
+
+
+def keys(batches) -> list[list[str]]:
+    return [batch["__key__"] for batch in batches]
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_batches_hold_what_the_folder_holds(built, workers):
+    options = StreamOptions(fields=MEDIA, frames=3, shuffle=True, batch_size=3, workers=workers)
+    expected = None
+    for folder in built.values():
+        batches = list(Stream(folder, "utterances", "train", options))
+        assert sorted(key for batch in keys(batches) for key in batch) == sorted(
+            row["key"] for row in folder.index.to_pylist() if (row["config"], row["split"]) == ("utterances", "train")
+        )
+        for batch in batches:
+            for place, key in enumerate(batch["__key__"]):
+                sample = next(folder.fetch([key], MEDIA, frames=3))
+                assert all(np.array_equal(np.asarray(batch[name][place]), sample[name]) for name in MEDIA)
+                assert batch["json"][place]["subject"] == sample["json"]["subject"]
+        assert expected is None or keys(batches) == expected
+        expected = keys(batches)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+@pytest.mark.parametrize("later", [0, 1, 2])
+def test_resume_is_exact_at_every_batch_with_any_workers(built, workers, later):
+    options = StreamOptions(fields=("mic1.flac",), shuffle=True, batch_size=1, workers=workers, seed=5)
+    again = StreamOptions(fields=("mic1.flac",), shuffle=True, batch_size=1, workers=later, seed=5)
+    whole = Stream(built["tar"], "utterances", "train", options)
+    epochs = [keys(whole), keys(whole)]
+    assert epochs[0] != epochs[1]
+    stream = Stream(built["tar"], "utterances", "train", options)
+    resumed = Stream(built["tar"], "utterances", "train", again)
+    for cut, batch in enumerate(stream, 1):
+        assert batch["__key__"] == epochs[0][cut - 1]
+        state = stream.state_dict()
+        if workers != later and cut % 3:
+            continue
+        resumed.load_state_dict(state)
+        assert keys(resumed) == epochs[0][cut:]
+        assert keys(resumed) == epochs[1]
+
+
+def test_resume_twice_in_a_row(built):
+    options = StreamOptions(fields=("mic1.flac",), shuffle=True, batch_size=2, workers=2)
+    whole = keys(Stream(built["tar"], "utterances", "train", options))
+    taken: list[list[str]] = []
+    state = None
+    for _ in range(len(whole)):
+        stream = Stream(built["tar"], "utterances", "train", options)
+        if state:
+            stream.load_state_dict(state)
+        taken.append(next(iter(stream))["__key__"])
+        state = stream.state_dict()
+    assert taken == whole
+    assert (state["epoch"], state["batch"]) == (0, len(whole))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_ranks_share_a_split_evenly(built, workers):
+    found = []
+    for rank in range(3):
+        options = StreamOptions(fields=("mic1.flac",), shuffle=True, batch_size=2, workers=workers, rank=rank, world=3)
+        stream = Stream(built["tar"], "utterances", "train", options)
+        assert len(stream) == 2
+        found += [key for batch in stream for key in batch["__key__"]]
+    assert len(found) == len(set(found)) == 8
+
+
+def test_a_position_of_another_stream_is_refused_by_name(built):
+    stream = Stream(built["tar"], "utterances", "train", StreamOptions(fields=("mic1.flac",), batch_size=2))
+    state = stream.state_dict()
+    for change, words in (
+        ({"batch_size": 3}, "batch_size was 2, now 3"),
+        ({"seed": 1, "shuffle": True}, "seed was 0, now 1; shuffle was False, now True"),
+        ({"where": "trial == 1"}, "rows was"),
+    ):
+        other = Stream(
+            built["tar"], "utterances", "train", StreamOptions(**{"fields": ("mic1.flac",), "batch_size": 2, **change})
+        )
+        with pytest.raises(ValueError, match=words):
+            other.load_state_dict(state)
+    with pytest.raises(ValueError, match="split was 'train', now 'test'"):
+        Stream(built["tar"], "utterances", "test", StreamOptions(batch_size=2)).load_state_dict(state)
+    with pytest.raises(RuntimeError, match="while iterating"):
+        for _ in stream:
+            stream.load_state_dict(state)
+
+
+def test_filters_limits_and_forms(built):
+    folder = built["tar"]
+    women = Stream(
+        folder, "utterances", "train", StreamOptions(where="gender == 'Female' and trial == 2", batch_size=99)
+    )
+    (batch,) = women
+    assert {(fact["gender"], fact["trial"]) for fact in batch["json"]} == {("Female", 2)}
+    assert len(Stream(folder, "stills", "test", StreamOptions(limit=3, batch_size=1))) == 3
+    (batch,) = Stream(
+        folder, "stills", "test", StreamOptions(fields=("thermal.webp",), thermal="index", frames=(0,), limit=2)
+    )
+    assert batch["thermal.webp"].shape == (2, 1, 174, 232)
+    assert int(batch["thermal.webp"].max()) < 224
+    (raw,) = Stream(folder, "stills", "test", StreamOptions(decode=False, frames=slice(0, 2), limit=1))
+    assert [type(part) for part in raw["visual.webp"][0]] == [bytes, bytes]
+
+
+def test_aligned_frames_are_the_releases_own(release, built):
+    options = StreamOptions(fields=("visual.webp",), frames="all", align=True, batch_size=1)
+    aligned = {
+        b["__key__"][0]: b["visual.webp"][0].numpy()
+        for s in ("train", "test")
+        for b in Stream(built["tar"], "utterances", s, options)
+    }
+    import cv2
+
+    for row in built["tar"].index.to_pylist():
+        if row["key"] in aligned:
+            (sample,) = built["tar"].fetch([row["key"]], ["visual.webp"])
+            assert aligned[row["key"]].shape == (row["frames"], 174, 232, 3)
+            matrix = np.array(row["alignment"][-1]["h"]).reshape(3, 3)
+            assert np.array_equal(
+                aligned[row["key"]][-1], cv2.warpPerspective(sample["visual.webp"][-1], matrix, (232, 174))
+            )
+
+
+class Small:
+    """Sample-level work for the workers: thumbnails only."""
+
+    def __call__(self, samples):
+        frames = np.stack([sample["visual.webp"][0][::16, ::16] for sample in samples])
+        return {"x": torch.from_numpy(frames), "worker": torch.utils.data.get_worker_info().id}
+
+
+def test_inputs_run_in_the_workers(built):
+    options = StreamOptions(fields=("visual.webp",), frames=1, batch_size=2, workers=2)
+    batches = list(Stream(built["tar"], "utterances", "train", options, Small()))
+    assert [batch["worker"] for batch in batches] == [0, 1, 0, 1]
+    assert batches[0]["x"].shape == (2, 16, 24, 3)
+
+
+def test_only_needed_bytes_are_read(built, monkeypatch):
+    """Three frames of two clips and one sound: at most a tenth more than their bytes."""
+    read: list[int] = []
+    real_pread = os.pread
+    monkeypatch.setattr(shards_module.os, "pread", lambda h, size, at: read.append(size) or real_pread(h, size, at))
+    for folder in built.values():
+        read.clear()
+        list(Stream(folder, "utterances", "train", StreamOptions(fields=MEDIA, frames=3, shuffle=True, batch_size=3)))
+        needed = 0
+        for row in folder.index.to_pylist():
+            if (row["config"], row["split"]) == ("utterances", "train"):
+                for entry in row["fields"]:
+                    if entry["name"] in MEDIA and entry["frame_size"]:
+                        needed += sum(entry["frame_size"][n] for n in wanted_frames(3, row["frames"]))
+                    elif entry["name"] in MEDIA:
+                        needed += entry["size"]
+        assert needed <= sum(read) <= 1.1 * needed
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_wrong_folders_and_shards_are_one_clear_line(built, tmp_path, workers):
+    options = StreamOptions(fields=("aligned.webp",), workers=workers)
+    with pytest.raises(FolderError, match=r"8 of 8 samples have no field 'aligned.webp', first .*there is: mic1.flac"):
+        Stream(built["tar"], "utterances", "train", options)
+    with pytest.raises(FolderError, match="no split 'dev'"):
+        Stream(built["tar"], "utterances", "dev", StreamOptions())
+    with pytest.raises(FolderError, match="no sample of utterances train fits"):
+        Stream(built["tar"], "utterances", "train", StreamOptions(where="age > 200"))
+    shutil.copytree(built["tar"].path, tmp_path / "copy")
+    next((tmp_path / "copy" / "data" / "utterances").glob("train-*")).unlink()
+    with pytest.raises(FolderError, match=r"shard is missing. Run `facevox verify`") as caught:
+        list(Stream(tmp_path / "copy", "utterances", "train", StreamOptions(workers=workers)))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_memory_stays_flat_and_workers_stay_light(built):
+    script = """
+import sys
+from pathlib import Path
+from facevox.loaders.stream import Stream, StreamOptions
+
+class Spy:
+    def __call__(self, samples):
+        status = Path("/proc/self/status").read_text()
+        rss = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+        return {"rss": rss, "datasets": "datasets" in sys.modules}
+
+stream = Stream(sys.argv[1], "utterances", "train", StreamOptions(shuffle=True, batch_size=2, workers=2), Spy())
+seen = []
+for epoch in range(20):
+    batches = list(stream)
+    assert not any(bool(b["datasets"]) for b in batches)
+    seen.append(max(int(b["rss"]) for b in batches) / 1024)
+print(max(seen), seen[-1] - seen[2])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(built["tar"].path)], capture_output=True, text=True, check=True
+    )
+    peak, growth = map(float, done.stdout.split())
+    decoded = 2 * 14 * (384 * 256 * 3 + 232 * 174 * 3) / 2**20
+    assert peak < 350 + 2 * decoded, done.stdout
+    assert growth < 8, done.stdout
