@@ -2,9 +2,10 @@
 # make test   set up, then lint, type-check and test; SLOW=1 adds the slow tests, ARGS=... goes to pytest
 PY ?= python3
 BIN := .venv/bin
-# uv does not read pip's configuration: hand it the local wheels that pip knows of, if any.
+# uv does not read pip's configuration: hand it the local wheels and the certificates that pip knows of, if any.
 LINKS := $(shell $(PY) -m pip config get global.find-links 2>/dev/null)
-INSTALL = $(BIN)/uv pip install -q --python $(BIN)/python $(if $(LINKS),--find-links "$(LINKS)") -c requirements.lock
+CERTS := $(shell $(PY) -m pip config get global.cert 2>/dev/null)
+INSTALL = $(if $(CERTS),SSL_CERT_FILE="$(CERTS)" )$(BIN)/uv pip install -q --python $(BIN)/python $(if $(LINKS),--find-links "$(LINKS)") -c requirements.lock
 
 .PHONY: demo test lint clean
 demo: .venv/ready
