@@ -4,7 +4,7 @@ PY ?= python3
 BIN := .venv/bin
 # uv does not read pip's configuration: hand it the local wheels and the certificates that pip knows of, if any.
 LINKS := $(shell $(PY) -m pip config get global.find-links 2>/dev/null)
-CERTS := $(shell $(PY) -m pip config get global.cert 2>/dev/null)
+CERTS := $(shell $(PY) -m pip config list 2>/dev/null | sed -n "s/^global.cert='\(.*\)'$$/\1/p")
 INSTALL = $(if $(CERTS),SSL_CERT_FILE="$(CERTS)" )$(BIN)/uv pip install -q --python $(BIN)/python $(if $(LINKS),--find-links "$(LINKS)") -c requirements.lock
 
 .PHONY: demo test lint clean
