@@ -32,9 +32,8 @@ class Verdict:
 
     def lines(self) -> list[str]:
         """The closing words of `facevox verify`."""
-        pace = (
-            f"{self.bytes / 1e6:,.1f} MB in {self.elapsed:.1f} s ({self.bytes / 1e6 / max(self.elapsed, 1e-9):,.0f}/s)"
-        )
+        megabytes = self.bytes / 1e6
+        pace = f"{megabytes:,.1f} MB in {self.elapsed:.1f} s ({megabytes / max(self.elapsed, 1e-9):,.0f} MB/s)"
         kept = f"{self.samples:,} samples, {self.quarantined:,} left out"
         counts = f"{self.files} files, {self.members:,} members, {kept}; {pace}"
         verdict = (

@@ -54,7 +54,8 @@ class ForgeOptions:
         },
     )
     link: bool = field(
-        default=True, metadata={"help": "False gives every face a voice of somebody else: the null control"}
+        default=True,
+        metadata={"help": "a voice that fits the face; without, everybody has somebody else's: the null control"},
     )
     artifacts: bool = field(
         default=True, metadata={"help": "plant freezes, blur, cut chins, noise, wrong words and sideways jumps"}
