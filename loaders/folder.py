@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .media import decode_audio, decode_frame, decode_picture
 from .sample import INDEX_KEYS
 from .shards import FolderError as FolderError
-from .shards import Shards
+from .shards import Shards, shard_path
 
 TABLES = ("index", "manifest", "quarantine", "identities")
 Frames = int | Sequence[int] | slice | Literal["all"]
@@ -98,7 +98,7 @@ class Folder:
             raise FolderError(
                 f"{self.path}: config {config!r} has no split {split!r}; there is: {', '.join(self.splits(config))}"
             )
-        return [self.path / file for file in files]
+        return [shard_path(self.path, file) for file in files]
 
     @property
     def digest(self) -> str:
@@ -138,7 +138,7 @@ class Folder:
         chosen = {name: entries[name] for name in (fields if fields is not None else entries)}
         wanted = {name: member_ranges(entry, frames) for name, entry in chosen.items()}
         with Shards() as shards:
-            parts = shards.read(self.path / row["shard"], [r for ranges in wanted.values() for r in ranges])
+            parts = shards.read(shard_path(self.path, row["shard"]), [r for ranges in wanted.values() for r in ranges])
         return {name: decode_member(chosen[name], [parts[r] for r in ranges]) for name, ranges in wanted.items()}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from .shards import FolderError
+from .shards import FolderError, shard_path
 
 
 class Members:
@@ -52,7 +52,7 @@ class Members:
 
     def path(self, row: int) -> Path:
         """The shard of a row."""
-        return self.folder.joinpath(self.names[self.shard[row]])
+        return shard_path(self.folder, self.names[self.shard[row]])
 
     def entries(self, row: int) -> list[dict[str, Any]]:
         """The wanted members of a row, shaped like an index entry; frame tables are array views."""

@@ -1,6 +1,7 @@
 """Byte ranges of shard files: near ones read together, nothing read that was not asked for."""
 
 import os
+import re
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,6 +14,18 @@ MERGE_GAP = 16 << 10
 
 class FolderError(ValueError):
     """A dataset folder is not what it should be: missing, unfinished, damaged, or asked for something it lacks."""
+
+
+_NAME = re.compile(r"data/[a-z0-9_]+/(train|validation|test)-\d{5,}\.(tar|parquet|arrow)")
+
+
+def shard_path(folder: Path, name: str) -> Path:
+    """The file of a shard named in a table. Raises FolderError for a name that could lead out of the folder."""
+    if not _NAME.fullmatch(name):
+        raise FolderError(
+            f"{folder}: shard name {name!r} in its tables, expected one like data/utterances/train-00000.tar"
+        )
+    return folder / name
 
 
 def merged(ranges: Iterable[tuple[int, int]], gap: int = MERGE_GAP) -> list[tuple[int, int]]:

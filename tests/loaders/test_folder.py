@@ -95,3 +95,23 @@ def test_no_folder_and_unfinished_folder(tmp_path):
     (tmp_path / ".build").mkdir()
     with pytest.raises(FolderError, match="run the same build command again"):
         Folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["../outside.tar", "/etc/passwd", "data/../../x/train-00000.tar", "data/utterances/train-00000.zip"]
+)
+def test_a_shard_name_in_a_table_cannot_lead_out_of_the_folder(built, tmp_path, name):
+    import shutil
+
+    import pyarrow.parquet as pq
+    from facevox.loaders.stream import Stream, StreamOptions
+
+    shutil.copytree(built["tar"].path, tmp_path / "copy")
+    table = tmp_path / "copy" / "tables" / "index.parquet"
+    index = pq.read_table(table)
+    pq.write_table(index.set_column(index.schema.get_field_index("shard"), "shard", [[name] * index.num_rows]), table)
+    copy = Folder(tmp_path / "copy")
+    with pytest.raises(FolderError, match="expected one like"):
+        next(copy.fetch([index["key"][0].as_py()]))
+    with pytest.raises(FolderError, match="expected one like"):
+        list(Stream(copy, "utterances", "train", StreamOptions(fields=("mic1.flac",))))
