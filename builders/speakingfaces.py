@@ -19,6 +19,8 @@ from .stages.speakingfaces_listing import MAX_PNG_BYTES, MAX_WAV_BYTES, Listing
 
 FPS = 28
 RATE = 44_100
+MAX_SAMPLES = 120 * RATE
+"""Two minutes; a whole position of the recording lasts 32 seconds."""
 VISUAL = (768, 512)
 THERMAL = (464, 348)
 """Sizes as (width, height) of the release's frames."""
@@ -71,6 +73,7 @@ EVIDENCE = (
         pa.list_(SEGMENT),
         "visual to thermal: matrices h (row-major) for frames first..last, counted from 1",
     ),
+    Fact("alignment_covers", pa.bool_(), "whether every frame has a matrix"),
     Fact(
         "aligned_residual",
         pa.float32(),
@@ -114,8 +117,8 @@ SPOKEN = (
     Fact("audio_lag", pa.float32(), "seconds by which the release's cutting rule delays sound against picture"),
 )
 CLIPS = (
-    Field("visual.webp", "clip", "visual frames, 768x512, lossless unless the build says otherwise"),
-    Field("thermal.webp", "clip", "thermal frames, 464x348, colours of the camera's palette, not temperatures"),
+    Field("visual.webp", "clip", "visual frames as captured (768x512 in the real release)"),
+    Field("thermal.webp", "clip", "thermal frames (464x348), colours of the camera's palette, not temperatures"),
     Field(
         "aligned.webp",
         "clip",
@@ -159,10 +162,9 @@ class SpeakingFaces(Builder):
     tags = ("face", "thermal", "speech", "biometrics", "multimodal")
     person_facts = ("subject", "gender", "age", "ethnicity", "release_split")
     options_type = SpeakingFacesOptions
-    expected_ratio = 0.62
     configs = (
         Config("utterances", "One spoken command of session 2.", (*SOUNDS, *CLIPS), (*WHO, *SPOKEN, *EVIDENCE)),
-        Config("stills", "100 frames of the silent session 1 at one position.", CLIPS, (*WHO, *EVIDENCE)),
+        Config("stills", "Up to 100 frames of the silent session 1 at one position.", CLIPS, (*WHO, *EVIDENCE)),
     )
 
     def __init__(self, options: ReleaseOptions) -> None:
@@ -174,7 +176,13 @@ class SpeakingFaces(Builder):
         if options.freeze_frames < 2:
             raise ValueError(f"freeze_frames {options.freeze_frames}: a run needs at least 2 identical frames")
         self.how = options
+        self.expected_ratio = 0.9 if options.materialize_aligned else 0.62
         self._clip()
+
+    def notes(self) -> list[str]:
+        if self.how.quality < 0:
+            return []
+        return [f"Clips are LOSSY (WebP quality {self.how.quality}); facts were measured on the original frames."]
 
     def _clip(self) -> ClipWriter:
         return ClipWriter(self.how.effort, self.how.quality if self.how.quality >= 0 else None, FPS)
@@ -185,7 +193,9 @@ class SpeakingFaces(Builder):
     def read(self, raw: Folder, unit: Unit, clock: Clock) -> Iterator[Sample]:
         archive = raw.inside(unit.details["archive"])
         if archive is None:
-            raise Reject(f"{unit.details['archive']}: gone since the release was listed", unit.details["archive"])
+            raise FileNotFoundError(
+                f"{unit.details['archive']}: gone since the release was listed. Put it back and resume"
+            )
         stem = Stem(unit)
         sounds, audio = self._sounds(archive, stem, clock) if unit.config == "utterances" else ({}, {})
         clips, evidence = self._clips(archive, stem, unit, clock)
@@ -209,10 +219,14 @@ class SpeakingFaces(Builder):
             with clock("read"):
                 data = archive.read(name, MAX_WAV_BYTES)
             with clock("audio"):
-                samples, rate = _placed(f"{archive.label}/{name}", decode_audio, data)
+                if data[:4] != b"RIFF":
+                    raise Reject(
+                        f"not a WAV file: {len(data)} bytes, begins with {data[:4]!r}", f"{archive.label}/{name}"
+                    )
+                samples, rate = _placed(f"{archive.label}/{name}", decode_audio, data, MAX_SAMPLES)
                 if rate != RATE or samples.ndim != 1 or not len(samples):
-                    found = f"{rate} Hz, shape {samples.shape}"
-                    raise Reject(f"expected {RATE} Hz mono with samples, found {found}", f"{archive.label}/{name}")
+                    found = f"{rate} Hz, {samples.ndim} channels" if len(samples) else "no samples"
+                    raise Reject(f"expected {RATE} Hz mono sound, found {found}", f"{archive.label}/{name}")
                 media[f"mic{mic}.flac"] = encode_flac(samples, RATE)
                 if not np.array_equal(decode_audio(media[f"mic{mic}.flac"])[0], samples):
                     raise ValueError(f"{name}: FLAC did not keep the samples")
@@ -226,7 +240,7 @@ class SpeakingFaces(Builder):
         return media, facts | {"audio_lag": 1 / FPS}
 
     def _clips(self, archive: Raw, stem: "Stem", unit: Unit, clock: Clock) -> tuple[dict[str, bytes], dict[str, Any]]:
-        """One pass over the frames: decode, measure, align, encode, compare; memory holds two frames at a time."""
+        """One pass over the frames: decode, measure, align, encode, compare; only encoded frames are kept."""
         visual_clip, thermal_clip = self._clip(), self._clip()
         blur, freeze, palette = Blur(), Freeze(self.how.freeze_frames), Palette()
         aligner = Aligner([tuple(span) for span in unit.details["spans"]], stem.scale, self.how.check_aligned == "all")

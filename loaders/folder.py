@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,23 +16,22 @@ from .media import decode_audio, decode_frame, decode_picture
 from .sample import INDEX_KEYS
 from .shards import FolderError as FolderError
 from .shards import Shards, shard_path
+from .shards import file_sha256 as file_sha256
 
 TABLES = ("index", "manifest", "quarantine", "identities")
+MAX_CLIP_BYTES = 4 << 30
+"""Largest decoded clip: 3,600 visual frames of 768x512."""
 Frames = int | Sequence[int] | slice | Literal["all"]
-
-
-def file_sha256(path: Path) -> str:
-    """Hash of a whole file, read in pieces."""
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 def wanted_frames(frames: Frames, count: int) -> list[int]:
     """Frame numbers (from 0) of a clip of `count` frames: "all", a list, a slice, or n equally spaced ones.
 
     n equally spaced frames are linspace(0, count - 1, n) truncated to integers, as in SpeakingFaces' gender baseline:
-    n = 3 gives first, middle, last. Raises IndexError for a number outside the clip.
+    n = 3 gives first, middle, last; a clip with fewer than n frames gives some of them twice. Raises ValueError for
+    anything else, IndexError for a number outside the clip.
     """
+    check_frames(frames)
     if isinstance(frames, str):
         return list(range(count))
     if isinstance(frames, slice):
@@ -43,6 +42,16 @@ def wanted_frames(frames: Frames, count: int) -> list[int]:
     if any(not 0 <= number < count for number in numbers):
         raise IndexError(f"frames {numbers} of a clip of {count} frames: expected 0 to {count - 1}")
     return numbers
+
+
+def check_frames(frames: Frames) -> None:
+    """Raise ValueError unless `frames` is a choice that wanted_frames knows."""
+    whole = isinstance(frames, int) and not isinstance(frames, bool) and frames > 0
+    several = isinstance(frames, Sequence) and not isinstance(frames, str) and len(frames) > 0
+    if not (whole or several or isinstance(frames, slice) or frames == "all"):
+        raise ValueError(
+            f"frames={frames!r}: expected 'all', a number above 0, a list of frame numbers from 0, or a slice"
+        )
 
 
 class Folder:
@@ -129,7 +138,8 @@ class Folder:
         Raises FolderError for an unknown key or field, or when a shard is cut.
         """
         for key in keys:
-            yield decoded(self.row(key), self._members(self.row(key), fields, frames))
+            row = self.row(key)
+            yield decoded(row, self._members(row, fields, frames))
 
     def _members(self, row: Mapping[str, Any], fields: Sequence[str] | None, frames: Frames) -> dict[str, Any]:
         entries = {entry["name"]: entry for entry in row["fields"]}
@@ -157,7 +167,9 @@ def member_ranges(entry: Mapping[str, Any], frames: Frames) -> list[tuple[int, i
 def decode_member(entry: Mapping[str, Any], parts: Sequence[memoryview]) -> NDArray[Any]:
     """Bytes of a member (or of its wanted frames) to an array; see Folder.fetch for shapes."""
     if len(entry["frame_offset"]):
-        shape = (len(parts), entry["height"], entry["width"], 3)
+        shape = (len(parts), int(entry["height"]), int(entry["width"]), 3)
+        if np.prod([int(edge) for edge in shape], dtype=object) > MAX_CLIP_BYTES:
+            raise FolderError(f"clip {entry['name']} of {shape} pixels: more than {MAX_CLIP_BYTES:,} bytes; refused")
         clip = np.empty(shape, np.uint8)
         for number, part in enumerate(parts):
             clip[number] = decode_frame(part, entry["width"], entry["height"])

@@ -3,6 +3,8 @@
 from collections import Counter
 from typing import Any
 
+import pyarrow.compute as pc
+
 from .folder import Folder
 
 
@@ -21,20 +23,27 @@ def describe(folder: Folder) -> str:
             )
         )
     reasons = Counter((row["config"], row["stage"]) for row in folder.quarantine.to_pylist())
-    lines += ["", f"left out: {sum(reasons.values())}"]
+    lines += ["", f"quarantine rows: {sum(reasons.values())}"]
     lines += [f"  {config} at {stage}: {count}" for (config, stage), count in sorted(reasons.items())]
-    keys = index["key"].slice(0, 2).to_pylist()
-    if keys:
-        config = index["config"][0].as_py()
-        split = index["split"][0].as_py()
-        lines += ["", f"keys look like: {', '.join(keys)}"]
+    if index.num_rows:
+        config, split = _largest(index)
+        part = index.filter((pc.field("config") == config) & (pc.field("split") == split))
+        lines += ["", f"keys look like: {', '.join(part['key'].slice(0, 2).to_pylist())} (--keys lists all)"]
         lines.append(f'load_dataset("{folder.path}", "{config}", split="{split}", streaming=True)')
     return "\n".join(lines)
 
 
-def _rows(folder: Folder, config: str, index: Any, manifest: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    import pyarrow.compute as pc
+def _largest(index: Any) -> tuple[str, str]:
+    """The config with most frames, and its training split if there is one: what a reader most likely wants."""
+    counts: Counter[tuple[str, str]] = Counter()
+    frames = index["frames"].to_pylist() if "frames" in index.column_names else [1] * index.num_rows
+    for config, split, count in zip(index["config"].to_pylist(), index["split"].to_pylist(), frames, strict=True):
+        counts[config, split] += count or 1
+    config = counts.most_common(1)[0][0][0]
+    return config, "train" if (config, "train") in counts else next(split for c, split in counts if c == config)
 
+
+def _rows(folder: Folder, config: str, index: Any, manifest: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     rows = []
     for split in folder.splits(config):
         part = index.filter((pc.field("config") == config) & (pc.field("split") == split))

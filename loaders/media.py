@@ -16,6 +16,8 @@ MAX_PIXELS = 1 << 25
 """Largest picture decoded, 32 M pixels (96 MiB as RGB): checked in the header, before any pixel is touched."""
 MAX_AUDIO_SAMPLES = 1 << 28
 """Largest sound decoded, 2**28 values over all channels (512 MiB as int16)."""
+_AS_STORED = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+"""Pixels as they lie in the file: OpenCV would turn a picture by its EXIF note, Pillow would not."""
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _BOMB = f"more than {MAX_PIXELS:,} pixels; refused by its header"
 
@@ -83,7 +85,7 @@ def picture_size(data: bytes) -> tuple[int, int]:
 
 def _decode(data: bytes | NDArray[np.uint8], width: int, height: int, what: str) -> NDArray[np.uint8]:
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _AS_STORED)
     except cv2.error as error:
         raise ValueError(f"{what} does not decode: {error}") from None
     if pixels is None or pixels.shape != (height, width, 3):
@@ -115,13 +117,14 @@ class ClipWriter:
             )
         self.effort, self.quality, self.fps = effort, quality, fps
         self.size: tuple[int, int] | None = None
-        self._frames: list[bytes] = []
+        self._count = 0
+        self._file = bytearray()
 
     def add(self, frame: NDArray[np.uint8]) -> bytes:
         """Append (H, W, 3) uint8 RGB and return its encoded payload. Raises ValueError if the size changes."""
         size = (frame.shape[1], frame.shape[0])
         if self.size not in (None, size):
-            raise ValueError(f"frame {len(self._frames) + 1} is {size[0]}x{size[1]}, the clip {self.size}")
+            raise ValueError(f"frame {self._count + 1} is {size[0]}x{size[1]}, the clip {self.size}")
         self.size = size
         still = io.BytesIO()
         if self.quality is None:
@@ -132,23 +135,24 @@ class ClipWriter:
         else:
             Image.fromarray(frame).save(still, "WEBP", quality=self.quality, method=max(self.effort, 4))
         payload = _still_payload(still.getvalue())
-        self._frames.append(payload)
+        canvas = _u24(size[0] - 1) + _u24(size[1] - 1)
+        if not self._count:
+            self._file += b"RIFF\0\0\0\0WEBP" + _chunk(b"VP8X", b"\x02\0\0\0" + canvas) + _chunk(b"ANIM", b"\0" * 6)
+        # WebP counts whole milliseconds: round the frame's end, so that rounding never adds up.
+        lasts = round((self._count + 1) * 1000 / self.fps) - round(self._count * 1000 / self.fps)
+        head = b"\0" * 6 + canvas + _u24(lasts) + b"\x02"
+        self._file += _chunk(b"ANMF", head + _chunk(_payload_name(payload), payload))
+        self._count += 1
         return payload
 
     def finish(self) -> bytes:
-        """The whole file. Raises ValueError without frames."""
-        if self.size is None:
+        """The whole file; the writer is empty afterwards. Raises ValueError without frames."""
+        if not self._count:
             raise ValueError("a clip needs at least one frame")
-        width, height = self.size
-        canvas = _u24(width - 1) + _u24(height - 1)
-        parts = [_chunk(b"VP8X", b"\x02\0\0\0" + canvas), _chunk(b"ANIM", b"\0" * 6)]
-        for number, payload in enumerate(self._frames):
-            # WebP counts whole milliseconds: round the frame's end, so that rounding never adds up.
-            lasts = round((number + 1) * 1000 / self.fps) - round(number * 1000 / self.fps)
-            head = b"\0" * 6 + canvas + _u24(lasts) + b"\x02"
-            parts.append(_chunk(b"ANMF", head + _chunk(_payload_name(payload), payload)))
-        body = b"WEBP" + b"".join(parts)
-        return b"RIFF" + struct.pack("<I", len(body)) + body
+        self._file[4:8] = struct.pack("<I", len(self._file) - 8)
+        data = bytes(self._file)
+        self._file, self._count = bytearray(), 0
+        return data
 
 
 def _payload_name(payload: bytes) -> bytes:
@@ -230,10 +234,11 @@ def decode_clip(data: bytes | memoryview, frames: Sequence[int] | None = None) -
 # --- audio ---
 
 
-def decode_audio(data: bytes) -> tuple[NDArray[np.int16], int]:
+def decode_audio(data: bytes, limit: int = MAX_AUDIO_SAMPLES) -> tuple[NDArray[np.int16], int]:
     """WAV or FLAC of 16 bits -> ((samples,) or (samples, channels) int16, rate in Hz). Raises ValueError on damage.
 
-    A WAV whose data chunk promises more bytes than there are is refused, since libsndfile would cut it silently.
+    A WAV whose data chunk promises more bytes than there are is refused, since libsndfile would cut it silently; so
+    is a sound of more than `limit` values over all channels.
     """
     if not data:
         raise ValueError("sound file of 0 bytes")
@@ -241,8 +246,8 @@ def decode_audio(data: bytes) -> tuple[NDArray[np.int16], int]:
         _check_wav(data)
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as sound:
-            if sound.frames * sound.channels > MAX_AUDIO_SAMPLES:
-                raise ValueError(f"sound of {sound.frames:,} samples: more than {MAX_AUDIO_SAMPLES:,}; refused")
+            if sound.frames * sound.channels > limit:
+                raise ValueError(f"sound of {sound.frames:,} samples: more than {limit:,}; refused")
             if sound.subtype != "PCM_16":
                 raise ValueError(f"sound stored as {sound.subtype}, expected PCM_16")
             samples, rate = sound.read(dtype="int16"), int(sound.samplerate)

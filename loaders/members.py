@@ -60,12 +60,12 @@ class Members:
             self._entry(at) for at in range(self._start[row], self._start[row + 1]) if self._kind[at] in self._wanted
         ]
 
-    def size(self, row: int, name: str) -> tuple[int, int]:
-        """Width and height of a member, wanted or not. Raises FolderError when the row lacks it."""
+    def entry(self, row: int, name: str) -> dict[str, Any] | None:
+        """One member of a row, wanted or not; None when the row lacks it."""
         for at in range(self._start[row], self._start[row + 1]):
             if self._field[self._kind[at]] == name:
-                return int(self._numbers["width"][at]), int(self._numbers["height"][at])
-        raise FolderError(f"{self.folder}: a sample of {self.path(row).name} has no field {name!r}")
+                return self._entry(at)
+        return None
 
     def _entry(self, at: int) -> dict[str, Any]:
         first, last = self._frame_start[at], self._frame_start[at + 1]

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .folder import Folder
+from .folder import Folder, FolderError
 
 Image = NDArray[np.uint8]
 
@@ -15,7 +15,7 @@ Image = NDArray[np.uint8]
 def draw(folder: Folder, key: str, out: Path, frame: int | None = None) -> Path:
     """Draw one frame (from 1; default: the middle one) of a sample with its sound and evidence; returns the PNG's path.
 
-    Raises FolderError for an unknown key, IndexError for a frame outside the clip.
+    Raises FolderError for an unknown key or a frame outside the clip.
     """
     import matplotlib
 
@@ -24,7 +24,9 @@ def draw(folder: Folder, key: str, out: Path, frame: int | None = None) -> Path:
 
     row = folder.row(key)
     count = row.get("frames") or 1
-    number = frame or (count + 1) // 2
+    number = (count + 1) // 2 if frame is None else frame
+    if not 1 <= number <= count:
+        raise FolderError(f"{key}: frame {number}, expected 1 to {count}")
     names = {entry["name"] for entry in row["fields"]}
     sample = next(folder.fetch([key], frames=[number - 1]))
     pictures = _pictures(sample, row, number)
@@ -112,9 +114,9 @@ def _evidence(axes: Any, row: dict[str, Any], number: int) -> None:
         axes.axvline(segment["first"] - 0.5, color="tab:green", linestyle=":", linewidth=1.2)
     codes = {"thermal": row.get("thermal_code"), "visual": row.get("visual_code"), "audio": row.get("audio_code")}
     published = ", ".join(f"{name} {code}" for name, code in codes.items() if code is not None) or "none"
-    measured = (
-        ", ".join(name for name in ("blurred", "frozen", "chin_cut", "flickers", "noisy") if row.get(name)) or "clean"
-    )
+    verdicts = ("blurred", "frozen", "chin_cut", "flickers", "noisy")
+    judged = [name.replace("_", " ") if row[name] else f"not {name}" for name in verdicts if row.get(name) is not None]
+    measured = ", ".join(judged) or "nothing"
     shift = row.get("aligned_residual")
     off = f"; aligned within {shift:.2f} grey levels" if shift is not None else ""
     axes.set_title(f"published codes: {published}\nmeasured here: {measured}{off}", fontsize=10)

@@ -4,6 +4,7 @@ import os
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from hashlib import file_digest
 from pathlib import Path
 from types import TracebackType
 
@@ -16,12 +17,18 @@ class FolderError(ValueError):
     """A dataset folder is not what it should be: missing, unfinished, damaged, or asked for something it lacks."""
 
 
-_NAME = re.compile(r"data/[a-z0-9_]+/(train|validation|test)-\d{5,}\.(tar|parquet|arrow)")
+SHARD_NAME = re.compile(r"data/[a-z0-9_]+/(train|validation|test)-\d{5,}\.(tar|parquet|arrow)")
+
+
+def file_sha256(path: Path) -> str:
+    """Hash of a whole file, read in pieces."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def shard_path(folder: Path, name: str) -> Path:
     """The file of a shard named in a table. Raises FolderError for a name that could lead out of the folder."""
-    if not _NAME.fullmatch(name):
+    if not SHARD_NAME.fullmatch(name):
         raise FolderError(
             f"{folder}: shard name {name!r} in its tables, expected one like data/utterances/train-00000.tar"
         )

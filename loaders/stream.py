@@ -12,7 +12,7 @@ import pyarrow as pa
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from .folder import Folder, Frames, decode_member, member_ranges, wanted_frames
+from .folder import Folder, Frames, check_frames, decode_member, member_ranges, wanted_frames
 from .members import Members
 from .order import Order
 from .palette import heat_index
@@ -63,6 +63,9 @@ class Stream:
         self.config, self.split, self.options = config, split, options
         if options.thermal not in ("rgb", "index"):
             raise ValueError(f"thermal {options.thermal!r}: expected 'rgb' or 'index'")
+        if options.workers < 0 or options.limit < 0:
+            raise ValueError(f"workers {options.workers}, limit {options.limit}: expected 0 or more of each")
+        check_frames(options.frames)
         table = _rows(self.folder, config, split, options)
         self.keys = table["key"]
         self.order = Order(
@@ -77,6 +80,7 @@ class Stream:
         self.epoch = 0
         self._next = 0
         self._moved = 0
+        self._matches: dict[str, Any] | None = None
         self._batches = _Batches(self.folder, table, options, self.order, inputs or together)
         self._loader: DataLoader[Any] | None = None
 
@@ -89,15 +93,20 @@ class Stream:
         if self._loader is None:
             self._loader = _loader(self._batches, self.options.workers)
         self._batches.position[:] = torch.tensor([self.epoch, self._next])
+        self._moved += 1
         epoch, moved = self.epoch, self._moved
-        for batch in self._loader:
+        for batch in _forked(self._loader):
             if isinstance(batch, _Failure):
                 raise batch.error
-            if self._moved != moved:
-                raise RuntimeError("load_state_dict was called while iterating; start a new iteration after it")
+            self._only(moved)
             self._next += 1
             yield batch
+        self._only(moved)
         self.epoch, self._next = epoch + 1, 0
+
+    def _only(self, moved: int) -> None:
+        if self._moved != moved:
+            raise RuntimeError("another iteration or load_state_dict has moved this stream; start a new iteration")
 
     def state_dict(self) -> dict[str, Any]:
         """Epoch and number of batches taken, plus what must match for the numbers to mean the same."""
@@ -113,9 +122,14 @@ class Stream:
         self._moved += 1
 
     def _identity(self) -> dict[str, Any]:
-        keys = sha256("\n".join(self.keys.to_pylist()).encode()).hexdigest()[:16]
-        own = {name: getattr(self.options, name) for name in ("batch_size", "seed", "shuffle", "drop_last", "world")}
-        return {"config": self.config, "split": self.split, "rows": keys, "folder": self.folder.digest, **own}
+        if self._matches is None:
+            keys = sha256("\n".join(self.keys.to_pylist()).encode()).hexdigest()[:16]
+            own = {
+                name: getattr(self.options, name) for name in ("batch_size", "seed", "shuffle", "drop_last", "world")
+            }
+            whose = {"config": self.config, "split": self.split, "rows": keys, "folder": self.folder.digest}
+            self._matches = {**whose, **own}
+        return self._matches
 
 
 def _rows(folder: Folder, config: str, split: str, options: StreamOptions) -> pa.Table:
@@ -135,15 +149,19 @@ def _loader(batches: "_Batches", workers: int) -> DataLoader[Any]:
         batches,
         batch_size=None,
         num_workers=workers,
-        worker_init_fn=_one_thread if workers else None,
         persistent_workers=workers > 0,
         prefetch_factor=2 if workers else None,
     )
 
 
-def _one_thread(_: int) -> None:
-    # As many workers as cores: threads inside a worker would only fight for them.
+def _forked(loader: DataLoader[Any]) -> Iterator[Any]:
+    """Start the workers from a moment without OpenCV threads: in a forked child they would be gone, their locks not."""
+    threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
+    try:
+        return iter(loader)
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def together(samples: list[dict[str, Any]]) -> dict[str, Any]:
@@ -196,16 +214,23 @@ class _Batches(IterableDataset[Any]):
     def _sample(self, row: int, facts: dict[str, Any], shards: Shards) -> dict[str, Any]:
         entries = self.members.entries(row)
         key = facts.pop("key")
+        sample: dict[str, Any] = {"__key__": key, "json": facts}
+        warped = self.options.align and self.options.decode and any(e["name"] == "visual.webp" for e in entries)
+        stored = self.members.entry(row, "aligned.webp") if warped else None
+        if stored is not None:
+            # Kept by the build where the matrices do not reproduce the release's aligned frames.
+            entries = [{**stored, "name": "visual.webp"} if e["name"] == "visual.webp" else e for e in entries]
         ranges = {entry["name"]: member_ranges(entry, self.options.frames) for entry in entries}
         parts = shards.read(self.members.path(row), [r for wanted in ranges.values() for r in wanted])
-        sample: dict[str, Any] = {"__key__": key, "json": facts}
         for entry in entries:
             name = entry["name"]
             data = [parts[r] for r in ranges[name]]
             sample[name] = self._decoded(entry, data) if self.options.decode else _raw(entry, data)
-        if self.options.align and self.options.decode and "visual.webp" in sample:
-            size = self.members.size(row, "thermal.webp")
-            numbers = wanted_frames(self.options.frames, facts["frames"])
+        if warped and stored is None:
+            thermal = self.members.entry(row, "thermal.webp")
+            if thermal is None:
+                raise FolderError(f"{key}: has no thermal.webp to align to; use align=False")
+            numbers, size = wanted_frames(self.options.frames, facts["frames"]), (thermal["width"], thermal["height"])
             sample["visual.webp"] = aligned(sample["visual.webp"], numbers, facts, size, key)
         return sample
 

@@ -20,8 +20,9 @@ _COMPARE: dict[type[ast.cmpop], Any] = {
 def selection(condition: str, table: pa.Table) -> pa.Table:
     """The rows of a table that fulfil a condition such as `visual_code == 0 and subject in [1, 5]`; "" keeps all.
 
-    A null compares as false; ask for it with `snr_db is None`. Raises ValueError for anything but names of columns,
-    constants, comparisons, `in`, `is None`, `and`, `or`, `not`, and for unknown names (with the nearest one).
+    A comparison with a null is false: `not x == 2` keeps it, `x != 2` does not, `x is None` finds it. Raises
+    ValueError for anything but names of columns, constants, comparisons, `in`, `is None`, `and`, `or`, `not`, and for
+    unknown names (with the nearest one).
     """
     if not condition.strip():
         return table
@@ -47,7 +48,7 @@ def _expression(node: ast.expr, names: list[str]) -> pc.Expression:
     if isinstance(node, ast.Compare):
         return _comparison(node, names)
     if isinstance(node, ast.Name):
-        return _column(node.id, names)
+        return pc.coalesce(_column(node.id, names), pc.scalar(False))
     raise ValueError(f"where: {ast.unparse(node)!r} is not a comparison, a name, `and`, `or` or `not`")
 
 
@@ -59,12 +60,15 @@ def _comparison(node: ast.Compare, names: list[str]) -> pc.Expression:
             part = _operand(left, names).is_null()
             part = ~part if isinstance(operator, ast.IsNot) else part
         elif isinstance(operator, ast.In | ast.NotIn) and isinstance(right, ast.List | ast.Tuple | ast.Set):
-            part = _operand(left, names).isin([ast.literal_eval(value) for value in right.elts])
-            part = ~part if isinstance(operator, ast.NotIn) else part
+            known = _operand(left, names)
+            part = known.isin([ast.literal_eval(value) for value in right.elts])
+            part = ~part & known.is_valid() if isinstance(operator, ast.NotIn) else part
         elif type(operator) in _COMPARE:
             part = _COMPARE[type(operator)](_operand(left, names), _operand(right, names))
         else:
             raise ValueError(f"where: {ast.unparse(node)!r}: expected ==, !=, <, <=, >, >=, in [...] or is None")
+        # A null would otherwise stay null through `not`, and drop the row from both a condition and its opposite.
+        part = pc.coalesce(part, pc.scalar(False))
         joined = part if joined is None else joined & part
         left = right
     return joined
@@ -83,5 +87,5 @@ def _column(name: str, names: list[str]) -> pc.Expression:
     if name not in names:
         near = get_close_matches(name, names, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"where: no fact {name!r}; {hint}there is: {', '.join(names)}")
+        raise ValueError(f"where: no fact {name!r}; {hint}a text needs quotes; there is: {', '.join(names)}")
     return pc.field(name)

@@ -51,7 +51,7 @@ class Builder(ABC):
     tags: ClassVar[tuple[str, ...]]
     person_facts: ClassVar[tuple[str, ...]]
     configs: ClassVar[tuple[Config, ...]]
-    expected_ratio: ClassVar[float] = 1.0
+    expected_ratio: float = 1.0
     """Bytes written per byte of release, generously: asked for before a build starts."""
     options_type: ClassVar[type[ReleaseOptions]] = ReleaseOptions
 
@@ -72,6 +72,10 @@ class Builder(ABC):
     @abstractmethod
     def read(self, raw: Folder, unit: Unit, clock: Clock) -> Iterator[Sample]:
         """Read, check and encode one unit into one or more samples. Raises Reject when it is to be left out."""
+
+    def notes(self) -> list[str]:
+        """What a reader of the card must not miss about these options, such as lossy media."""
+        return []
 
     def card(self) -> str:
         """The dataset's part of the card (Markdown): licence, consent, intended use, bias, citation."""

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from ...loaders.folder import file_sha256
+from ...loaders.folder import TABLES, file_sha256
 from ...loaders.sample import FIELD_ENTRY, INDEX_KEYS, SPLITS, Config
 from .builder import Builder
-from .durable import PART, write_bytes, written_aside
+from .durable import write_bytes, written_aside
 from .plan import Plan
 from .shard import sidecar_path
 from .stage import Rejection
@@ -21,7 +21,6 @@ from .writers import WRITERS
 
 TERMS = ("source", "licence", "consent")
 """Facts that every sample of every dataset carries."""
-UNSUMMED = ("checksums.sha256", "review.jsonl")
 MANIFEST = pa.schema(
     [
         ("name", pa.string()),
@@ -50,7 +49,7 @@ def index_schema(configs: tuple[Config, ...]) -> pa.Schema:
     return pa.schema([*INDEX_KEYS, *facts.items(), ("fields", pa.list_(FIELD_ENTRY))])
 
 
-def finish(out: Path, builder: Builder, plan: Plan, file_format: str) -> None:
+def finish(out: Path, builder: Builder, plan: Plan) -> None:
     """Write tables, cards and, last, checksums.sha256, whose presence says that the folder is whole."""
     (out / "checksums.sha256").unlink(missing_ok=True)
     configs = tuple(config for config in builder.configs if config.name in plan.options["configs"])
@@ -71,9 +70,7 @@ def finish(out: Path, builder: Builder, plan: Plan, file_format: str) -> None:
     _table(out, "quarantine", pa.Table.from_pylist(rejections, schema=QUARANTINE))
     _table(out, "identities", totals.identities(schema, builder.person_facts, configs))
     write_bytes(out / "tables" / "README.md", _tables_card(builder).encode())
-    write_bytes(out / "README.md", _card(builder, configs, totals, rejections, file_format).encode())
-    for left in out.rglob(f"*{PART}"):
-        left.unlink()
+    write_bytes(out / "README.md", _card(builder, configs, totals, rejections, plan.options).encode())
     _checksums(out, {row["file"]: row["sha256"] for row in manifest if row["file"]})
 
 
@@ -130,6 +127,11 @@ class Totals:
             self.of_person[sample["identity"], sidecar["config"]] += 1
             self.terms[tuple(str(facts.get(name)) for name in TERMS)] += 1
 
+    @property
+    def forged(self) -> bool:
+        """Whether every sample says that its release was forged."""
+        return bool(self.terms) and all(source.startswith("forged") for source, *_ in self.terms)
+
     def identities(self, index: pa.Schema, person_facts: tuple[str, ...], configs: tuple[Config, ...]) -> pa.Table:
         """One row per person: split, facts that never change, samples per config."""
         counts = [(f"samples_{config.name}", pa.int64()) for config in configs]
@@ -142,13 +144,11 @@ class Totals:
         return pa.Table.from_pylist(rows, schema=schema)
 
 
-def _checksums(out: Path, known: Mapping[str, str]) -> None:
-    files = sorted(
-        path.relative_to(out).as_posix()
-        for path in out.rglob("*")
-        if path.is_file() and path.relative_to(out).parts[0] != ".build" and path.name not in UNSUMMED
-    )
-    lines = [f"{known.get(file) or file_sha256(out / file)}  {file}\n" for file in files]
+def _checksums(out: Path, shards: Mapping[str, str]) -> None:
+    """Name what the build wrote and nothing else, so that `verify` notices a stranger."""
+    own = ["README.md", "tables/README.md", *(f"tables/{name}.parquet" for name in TABLES)]
+    sums = {**shards, **{name: file_sha256(out / name) for name in own}}
+    lines = [f"{sums[name]}  {name}\n" for name in sorted(sums)]
     write_bytes(out / "checksums.sha256", "".join(lines).encode())
 
 
@@ -175,34 +175,55 @@ def _front_matter(builder: Builder, configs: tuple[Config, ...], totals: Totals,
         if not splits:
             continue
         files = [{"split": split, "path": f"data/{config.name}/{split}-*{ending}"} for split in splits]
-        counts = [
-            {"name": s, "num_bytes": totals.bytes[config.name, s], "num_examples": totals.samples[config.name, s]}
-            for s in splits
-        ]
+        sizes = [(split, totals.bytes[config.name, split], totals.samples[config.name, split]) for split in splits]
+        counts = [{"name": split, "num_bytes": size, "num_examples": count} for split, size, count in sizes]
         first = {"default": True} if not blocks else {}
         blocks.append({"config_name": config.name, **first, "data_files": files})
         columns = [feature(column.name, column.type) for column in config.schema()]
         infos.append({"config_name": config.name, "features": columns, "splits": counts})
-    about = {"pretty_name": builder.title, "license": builder.licence, "tags": list(builder.tags)}
+    about: dict[str, Any] = {"pretty_name": builder.title, "license": builder.licence, "tags": list(builder.tags)}
+    if totals.forged:
+        about |= {"pretty_name": f"{builder.title} (forged)", "license": "other", "license_name": "forged-by-facevox"}
     return {**about, "configs": blocks, "dataset_info": infos}
 
 
+FORGED = """> **Nobody in this folder exists.** It was built from a release that facevox forged in the layout of
+> {title}, for demonstrations and tests. Counts and tables here are those of the forged release. What follows under
+> "About the real release" (licence, consent, bias, inconsistencies) describes the real one, not this folder."""
+
+
 def _card(
-    builder: Builder, configs: tuple[Config, ...], totals: Totals, rejections: list[dict[str, str]], file_format: str
+    builder: Builder,
+    configs: tuple[Config, ...],
+    totals: Totals,
+    rejections: list[dict[str, str]],
+    options: Mapping[str, Any],
 ) -> str:
-    head = yaml.safe_dump(_front_matter(builder, configs, totals, WRITERS[file_format].ending), sort_keys=False)
+    ending = WRITERS[options["format"]].ending
+    head = yaml.safe_dump(_front_matter(builder, configs, totals, ending), sort_keys=False)
+    title = f"{builder.title} (forged)" if totals.forged else builder.title
     parts = [
         f"---\n{head}---\n",
-        f"# {builder.title}\n\nBuilt by facevox as {file_format} shards; every count below is taken from them.\n",
+        f"# {title}\n\nBuilt by facevox; every count below is taken from the shards.\n",
+        FORGED.format(title=builder.title) if totals.forged else "",
         _contents(configs, totals),
+        _built_with(builder, options),
         "## Terms\n\n" + _rows((*TERMS, "samples"), [(*terms, count) for terms, count in sorted(totals.terms.items())]),
         _people(totals, builder.person_facts),
         _left_out(rejections),
         _loading(configs, totals),
+        "# About the real release" if totals.forged else "",
         builder.card(),
         _dictionary(configs),
     ]
     return "\n".join(part.strip() + "\n" for part in parts if part)
+
+
+def _built_with(builder: Builder, options: Mapping[str, Any]) -> str:
+    """The options of the build: a reader must see at once what is lossy or left out on purpose."""
+    notes = "".join(f"\n\n**{note}**" for note in builder.notes())
+    rows = [(f"`{name}`", f"`{value}`" if value not in ("", []) else "all") for name, value in options.items()]
+    return "## Built with\n\n" + _rows(("option", "value"), rows) + notes
 
 
 def _rows(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
@@ -215,30 +236,40 @@ def _rows(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
 def _contents(configs: tuple[Config, ...], totals: Totals) -> str:
     rows = [
         (c.name, s, f"{totals.samples[c.name, s]:,}", len(totals.people[c.name, s]), f"{totals.frames[c.name, s]:,}",
-         f"{totals.seconds[c.name, s] / 3600:.3f}", f"{totals.bytes[c.name, s] / 1e6:,.1f}")
+         f"{totals.seconds[c.name, s] / 60:,.1f}", f"{totals.bytes[c.name, s] / 1e6:,.1f}")
         for c in configs for s in SPLITS if totals.samples[c.name, s]
     ]  # fmt: skip
-    return "## Contents\n\n" + _rows(("config", "split", "samples", "people", "frames", "hours", "MB"), rows)
+    return "## Contents\n\n" + _rows(("config", "split", "samples", "people", "frames", "minutes", "MB"), rows)
 
 
 def _people(totals: Totals, person_facts: tuple[str, ...]) -> str:
     """How the people in the folder are distributed, split by split: the first thing to know about its bias."""
-    counted = [name for name in person_facts if len({f[name] for f in totals.facts.values()}) <= 12]
-    rows = []
-    for name in counted:
-        for value in sorted({f[name] for f in totals.facts.values() if f[name] is not None}):
-            per_split = [sum(f["split"] == s and f[name] == value for f in totals.facts.values()) for s in SPLITS]
-            rows.append((name, value, *per_split))
+    rows: list[tuple[Any, ...]] = []
+    by_split = {split: [f for f in totals.facts.values() if f["split"] == split] for split in SPLITS}
+    for name in person_facts[1:]:
+        values = {f[name] for f in totals.facts.values() if f[name] is not None}
+        if all(isinstance(value, str) for value in values):
+            rows += [
+                (name, v, *(sum(f[name] == v for f in people) for people in by_split.values())) for v in sorted(values)
+            ]
+        else:
+            rows.append(
+                (name, "least, mean, most", *(_spread([f[name] for f in people]) for people in by_split.values()))
+            )
     return "## People\n\n" + _rows(("fact", "value", *SPLITS), rows)
+
+
+def _spread(values: list[float]) -> str:
+    return f"{min(values)}, {sum(values) / len(values):.1f}, {max(values)}" if values else "-"
 
 
 def _left_out(rejections: list[dict[str, str]]) -> str:
     if not rejections:
-        return "## Left out\n\nNothing: every sample of the release that was asked for is here."
+        return "## Left out\n\nNothing of what the options above ask for."
     per_stage = Counter((r["config"], r["stage"]) for r in rejections)
-    first = {(r["config"], r["stage"]): f"{r['place']}: {r['reason']}" for r in reversed(rejections)}
+    first = {(r["config"], r["stage"]): r["reason"] for r in reversed(rejections)}
     rows = [(*at, count, first[at]) for at, count in sorted(per_stage.items())]
-    text = f"{len(rejections)} rows stand in `tables/quarantine.parquet`, each with stage, place and reason.\n\n"
+    text = "Each is a row of `tables/quarantine.parquet` with stage, place and reason; a broken archive is one row.\n\n"
     return "## Left out\n\n" + text + _rows(("config", "stage", "rows", "first of them"), rows)
 
 
@@ -250,14 +281,15 @@ def _loading(configs: tuple[Config, ...], totals: Totals) -> str:
 ```python
 from datasets import load_dataset
 samples = load_dataset("THIS_FOLDER", "{name}", split="{split}", streaming=True)   # clips and sounds come as bytes
-tables = load_dataset("THIS_FOLDER/tables", "quarantine")                          # also: index, manifest, identities
+index = load_dataset("THIS_FOLDER/tables", "index", split="train")              # also: manifest, identities, quarantine
 
 import facevox
 samples = facevox.load_dataset("THIS_FOLDER", "{name}", split="{split}")           # the same, decoded to arrays
 ```
 
 Stream the large configs: map mode first copies all media into the local Arrow cache. A clip is one animated WebP whose
-frames Pillow (`n_frames`, `seek`) and OpenCV (`imdecodeanimation`) decode; sounds are FLAC."""
+frames Pillow (`n_frames`, `seek`) and OpenCV (`imdecodeanimation`) decode; sounds are FLAC. An empty quarantine loads
+with `streaming=True` only."""
 
 
 def _dictionary(configs: tuple[Config, ...]) -> str:
@@ -278,8 +310,7 @@ def _short(kind: pa.DataType) -> str:
 
 
 def _tables_card(builder: Builder) -> str:
-    names = ("index", "manifest", "quarantine", "identities")
-    blocks = [{"config_name": name, "data_files": [{"split": "train", "path": f"{name}.parquet"}]} for name in names]
+    blocks = [{"config_name": name, "data_files": [{"split": "train", "path": f"{name}.parquet"}]} for name in TABLES]
     head = yaml.safe_dump({"license": builder.licence, "configs": blocks}, sort_keys=False)
     return f"""---
 {head}---

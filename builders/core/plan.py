@@ -115,6 +115,7 @@ def reconcile(new: Plan, path: Path, shard_bytes: int, extend: bool) -> Plan:
         raise FolderError(f"{folder} was built with other options: {was}. Use the old value, or another output folder")
     if old["digest"] == new.digest():
         return new
+    as_before = [rejection.row() for rejection in new.rejections] == old["rejections"]
     known = {(s["name"].split("/")[0], key): digest for s in old["shards"] for key, _, digest in s["units"]}
     now = {(unit.config, unit.key): unit for shard in new.shards for unit in shard.units}
     lost = sorted(at for at in known if at not in now or now[at].digest() != known[at])
@@ -123,6 +124,9 @@ def reconcile(new: Plan, path: Path, shard_bytes: int, extend: bool) -> Plan:
             f"{folder}: {len(lost)} samples of its plan are gone from the release or changed, first {lost[0][1]} "
             f"of {lost[0][0]}. Restore the release, or build into another folder"
         )
+    if as_before and len(known) == len(now):
+        # Nothing is new: the old plan was cut in several extensions, and stands.
+        return Plan(new.options, tuple(_respecify(shard, now) for shard in old["shards"]), new.rejections)
     if not extend:
         raise FolderError(
             f"{folder}: the release has changed since this folder was planned ({len(now) - len(known)} new samples). "

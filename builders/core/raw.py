@@ -1,5 +1,7 @@
 """A raw release read in place: folder, zip and tar look the same, on any fsspec file system; nothing is unpacked."""
 
+import os
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -16,13 +18,21 @@ ARCHIVES = (".zip", ".tar")
 OPEN_AT_ONCE = 2
 
 
+MAX_ENTRIES = 1_000_000
+"""Members of one archive; the largest real one has 48,600."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file of a release: name relative to its root, size in bytes, CRC-32 where the container states one."""
+    """One file of a release: name relative to its root, size in bytes, CRC-32 where the container states one.
+
+    `problem` says why it must not be opened (a device, a link that leads out of the release), or is "".
+    """
 
     name: str
     size: int
     crc: int | None = None
+    problem: str = ""
 
 
 def unsafe(name: str) -> str | None:
@@ -33,8 +43,8 @@ def unsafe(name: str) -> str | None:
         return "path with '..'"
     if "\\" in name:
         return "path with a backslash"
-    if any(ord(letter) < 32 for letter in name):
-        return "control character in the name"
+    if any(ord(letter) < 32 or 0xD800 <= ord(letter) < 0xE000 for letter in name):
+        return "control character or invalid text in the name"
     return None
 
 
@@ -74,7 +84,14 @@ class Folder(Raw):
     def entries(self) -> Iterator[Entry]:
         found = self.fs.find(self.root, detail=True)
         for path in sorted(found):
-            yield Entry(path[len(self.root) :].lstrip("/"), int(found[path]["size"]))
+            yield Entry(
+                path[len(self.root) :].lstrip("/"), int(found[path]["size"]), problem=self._problem(found[path])
+            )
+
+    def _problem(self, info: dict[str, Any]) -> str:
+        if info.get("islink") and not os.path.realpath(info["name"]).startswith(os.path.realpath(self.root) + os.sep):
+            return "a link that leads out of the release"
+        return "" if info.get("type") == "file" else "not a regular file"
 
     def exists(self, name: str) -> bool:
         return bool(self.fs.exists(self._path(name)))
@@ -84,15 +101,17 @@ class Folder(Raw):
         path = self._path(folder)
         return sorted(PurePosixPath(p).name for p in self.fs.ls(path, detail=False)) if self.fs.isdir(path) else []
 
-    def size(self, name: str) -> int:
-        return int(self.fs.size(self._path(name)))
-
     def read(self, name: str, limit: int) -> bytes:
         path = self._path(name)
-        size = int(self.fs.size(path))
-        if size > limit:
-            raise self._too_large(name, size, limit)
-        data: bytes = self.fs.cat_file(path)
+        info = self.fs.info(path)
+        if problem := self._problem(info):
+            raise ValueError(f"{self.label}/{name}: {problem}; not read")
+        if info["size"] > limit:
+            raise self._too_large(name, info["size"], limit)
+        with self.fs.open(path, "rb") as file:
+            data: bytes = file.read(limit + 1)
+        if len(data) > limit:
+            raise self._too_large(name, len(data), limit)
         return data
 
     def inside(self, stem: str) -> Raw | None:
@@ -133,7 +152,7 @@ class _Within(Raw):
 
     def entries(self) -> Iterator[Entry]:
         for entry in self._own.entries():
-            yield Entry(f"{self._name}/{entry.name}", entry.size)
+            yield Entry(f"{self._name}/{entry.name}", entry.size, problem=entry.problem)
 
     def read(self, name: str, limit: int) -> bytes:
         return self._above.read(name, limit)
@@ -149,9 +168,11 @@ class Zip(Raw):
         self.label, self._file = label, file
         try:
             self._zip = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
             file.close()
             raise ValueError(f"{label}: not a readable zip ({error}). Download it again") from None
+        if len(self._zip.infolist()) > MAX_ENTRIES:
+            raise ValueError(f"{label}: {len(self._zip.infolist()):,} members, expected at most {MAX_ENTRIES:,}")
 
     def entries(self) -> Iterator[Entry]:
         for info in self._zip.infolist():
@@ -168,8 +189,10 @@ class Zip(Raw):
         try:
             with self._zip.open(info) as member:
                 data = member.read(limit + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-            raise ValueError(f"{self.label}/{name}: cannot be read ({error}). Download the archive again") from None
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error) as error:
+            # An OSError is the disk's or the network's fault, not the data's: it stops the build, which can resume.
+            again = "Download the archive again, then build with --recheck"
+            raise ValueError(f"{self.label}/{name}: cannot be read ({error}). {again}") from None
         if len(data) != info.file_size:
             raise ValueError(f"{self.label}/{name}: {len(data):,} bytes, the directory says {info.file_size:,}")
         return data
@@ -187,7 +210,7 @@ class Tar(Raw):
         try:
             with tarfile.open(fileobj=file, mode="r:") as archive:
                 self._members = [(m.name, m.offset_data, m.size) for m in archive if m.isreg()]
-        except (tarfile.TarError, OSError, EOFError) as error:
+        except (tarfile.TarError, EOFError) as error:
             file.close()
             raise ValueError(f"{label}: not a readable uncompressed tar ({error}). Download or repack it") from None
         self._at = {name: (offset, size) for name, offset, size in self._members}

@@ -50,6 +50,7 @@ class BuildOptions:
     shard_mb: int = 1024
     workers: int = 1
     extend: bool = False
+    recheck: bool = False
     release: ReleaseOptions = field(default_factory=ReleaseOptions)
 
 
@@ -79,7 +80,10 @@ class BuildReport:
 
     def lines(self) -> list[str]:
         """The closing words of a build."""
-        kept = f"{self.samples:,} samples kept, {self.rejected:,} left out, {self.shards} shards in {self.out}"
+        quarantine = (
+            f"{self.rejected:,} rows in {self.out}/tables/quarantine.parquet" if self.rejected else "nothing left out"
+        )
+        kept = f"{self.samples:,} samples kept, {quarantine}; {self.shards} shards in {self.out}"
         if not self.built:
             return [kept, "nothing was missing"]
         total = sum(self.seconds.values()) or 1.0
@@ -99,6 +103,8 @@ def make_plan(options: BuildOptions) -> tuple[Builder, Folder, Plan]:
         raise ValueError(f"no format {options.format!r}; {nearest(options.format, list(WRITERS))}")
     if options.shard_mb < 1 or options.workers < 1:
         raise ValueError(f"shard size {options.shard_mb} MB, {options.workers} workers: expected 1 or more of each")
+    if options.release.limit < 0:
+        raise ValueError(f"limit {options.release.limit}: expected 0 (all) or more")
     configs = options.configs or tuple(config.name for config in builder.configs)
     for name in configs:
         builder.config(name)
@@ -133,12 +139,13 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
     builder, raw, fresh = make_plan(options)
     raw.close()
     if not fresh.shards:
-        reasons = "; ".join(sorted({r.reason for r in fresh.rejections})[:3]) or "no file fits its layout"
+        wanted = f"nobody is left by --subjects {options.release.subjects}" if options.release.subjects else ""
+        reasons = "; ".join(sorted({r.reason for r in fresh.rejections})[:3]) or wanted or "no file fits its layout"
         raise FileNotFoundError(f"{options.raw}: nothing of {builder.title} to build here ({reasons})")
-    with locked(options.out):
+    check_places(options)
+    with locked(options.out), _whole_files_only(options.out):
         plan_file = options.out / ".build" / "plan.json"
         plan = reconcile(fresh, plan_file, options.shard_mb << 20, options.extend)
-        clear_parts(options.out)
         digest = plan.options_digest()
         jobs = [
             ShardJob(
@@ -146,7 +153,7 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
             )
             for s in plan.shards
         ]
-        missing = [job for job in jobs if not is_done(job)]
+        missing = [job for job in jobs if not is_done(job, options.recheck)]
         check_space(options, sum(job.spec.size for job in missing), builder)
         if not plan_file.exists() or json.loads(plan_file.read_text())["digest"] != plan.digest():
             plan.save(plan_file)
@@ -157,7 +164,7 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
         tell = progress(total, total - sum(job.spec.size for job in missing)) if progress else None
         for result in engine(options.workers)(missing, options.workers, tell):
             report.add(result)
-        card.finish(options.out, builder, plan, options.format)
+        card.finish(options.out, builder, plan)
         _count(report, plan, options.out)
         report.elapsed = time.perf_counter() - started
         _record(options, report)
@@ -207,10 +214,33 @@ def locked(out: Path) -> Iterator[None]:
         yield
 
 
+def check_places(options: BuildOptions) -> None:
+    """Raise FolderError where a build would write among somebody else's files."""
+    out, raw = options.out.absolute().resolve(), Path(options.raw).absolute().resolve()
+    if out == raw or raw in out.parents or out in raw.parents:
+        raise FolderError(f"{options.out}: the dataset folder and the release {options.raw} must lie apart")
+    if out.is_dir() and any(out.iterdir()) and not (out / ".build").exists():
+        raise FolderError(f"{options.out}: holds other files and no build of facevox. Choose a new or empty folder")
+
+
+@contextmanager
+def _whole_files_only(out: Path) -> Iterator[None]:
+    """Remove what an interrupted build left half-written, before and after this one."""
+    clear_parts(out)
+    try:
+        yield
+    finally:
+        clear_parts(out)
+
+
 def clear_parts(out: Path) -> None:
-    """Remove what an interrupted build left half-written."""
-    for part in out.rglob(f"*{PART}"):
-        part.unlink(missing_ok=True)
+    """Remove half-written files from the places that a build writes to, and nowhere else."""
+    for place in (out / "data", out / "tables", out / ".build"):
+        for part in place.rglob(f"*{PART}"):
+            part.unlink(missing_ok=True)
+    for part in out.glob(f"*.*{PART}"):
+        if part.name in (f"README.md{PART}", f"checksums.sha256{PART}"):
+            part.unlink(missing_ok=True)
 
 
 def check_space(options: BuildOptions, source_bytes: int, builder: Builder) -> None:
@@ -228,15 +258,20 @@ def check_space(options: BuildOptions, source_bytes: int, builder: Builder) -> N
 
 def serial(jobs: Sequence[ShardJob], workers: int, tell: Progress | None) -> Iterator[ShardResult]:
     """One after the other in this process."""
+    threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
-    for job in jobs:
-        yield build(job, tell)
+    try:
+        for job in jobs:
+            yield build(job, tell)
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def processes(jobs: Sequence[ShardJob], workers: int, tell: Progress | None) -> Iterator[ShardResult]:
     """A pool of spawned processes. Raises RuntimeError when the system kills one."""
     context = multiprocessing.get_context("spawn")
     told = context.SimpleQueue()
+    others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(told,))
     waiting = {pool.submit(_build_in_worker, job) for job in jobs}
     try:
@@ -250,11 +285,9 @@ def processes(jobs: Sequence[ShardJob], workers: int, tell: Progress | None) -> 
     except BaseException:
         # Half-written shards are worth nothing: stop at once rather than wait minutes for them.
         pool.shutdown(wait=False, cancel_futures=True)
-        for child in multiprocessing.active_children():
+        for child in set(multiprocessing.active_children()) - others:
             child.kill()
             child.join()
-        if jobs:
-            clear_parts(jobs[0].out)
         raise
     pool.shutdown()
 

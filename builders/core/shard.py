@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
+from ...loaders.folder import file_sha256
 from ...loaders.media import clip_layout, picture_size
 from ...loaders.sample import SPLITS, Config, Sample, check_key
 from .builder import ReleaseOptions, Unit, find
@@ -58,16 +61,24 @@ def sidecar_path(out: Path, shard: str) -> Path:
     return out / ".build" / "shards" / f"{shard}.json"
 
 
-def is_done(job: ShardJob) -> bool:
-    """Whether the sidecar belongs to this very plan and its file lies there in full size."""
+def is_done(job: ShardJob, recheck: bool = False) -> bool:
+    """Whether the sidecar belongs to this very plan and its file lies there in full size.
+
+    With `recheck` the file's hash must match too, and a shard that left out something is not done: its archive may
+    have been downloaded again since.
+    """
     try:
         sidecar = json.loads(job.sidecar.read_text())
     except (FileNotFoundError, ValueError):
         return False
     if sidecar.get("digest") != job.digest:
         return False
-    file = sidecar["file"]
-    return file is None or ((job.out / file).is_file() and (job.out / file).stat().st_size == sidecar["size"])
+    if sidecar["file"] is None:
+        return not recheck
+    file = job.out / sidecar["file"]
+    if not file.is_file() or file.stat().st_size != sidecar["size"]:
+        return False
+    return not recheck or (not sidecar["rejections"] and file_sha256(file) == sidecar["sha256"])
 
 
 def peak_memory() -> int:
@@ -139,6 +150,10 @@ def _checked(samples: Any, unit: Unit, config: Config) -> list[Sample]:
     known = {f.name for f in config.fields}
     for sample in checked:
         check_key(sample.key)
+        try:
+            pa.array([{**sample.facts}], config.facts_type())
+        except (pa.ArrowException, TypeError, OverflowError) as error:
+            raise ValueError(f"facts of {sample.key} do not fit config {config.name}: {error}") from None
         if sample.split != unit.split or sample.split not in SPLITS:
             raise ValueError(f"sample {sample.key} is of split {sample.split!r}, its unit of {unit.split!r}")
         if not wanted <= sample.media.keys() <= known or not sample.facts.keys() <= facts:
@@ -174,6 +189,7 @@ def _publish(writer: ShardWriter, job: ShardJob, relative: str, samples: list[di
     sidecar |= {"config": job.spec.config, "split": job.spec.split, "samples": samples}
     if not samples:
         writer.path.unlink()
+        (job.out / relative).unlink(missing_ok=True)
         return sidecar
     entries: Mapping[tuple[str, str], dict[str, Any]] = {(s["key"], f["name"]): f for s in samples for f in s["fields"]}
     found = 0

@@ -32,7 +32,8 @@ class Rejection:
     kind: str = "Reject"
 
     def row(self) -> dict[str, str]:
-        return asdict(self)
+        """As plain text: file names on a disk need not be valid Unicode, a table's cells must."""
+        return {name: text.encode("utf-8", "backslashreplace").decode() for name, text in asdict(self).items()}
 
 
 class Clock:
@@ -55,10 +56,15 @@ class Clock:
 
 
 class Attempts:
-    """Runs the work of one shard unit by unit; bad input becomes a Rejection, broken code stops the shard."""
+    """Runs work unit by unit; bad input becomes a Rejection, a failing disk or broken code stops the shard.
+
+    Failures in a row are counted over all shards of a process.
+    """
+
+    _unforeseen = 0
 
     def __init__(self, clock: Clock) -> None:
-        self.clock, self._unforeseen = clock, 0
+        self.clock = clock
 
     def __call__(
         self, work: Callable[[], Outcome], reject: Callable[[str, str, str, str], Rejection]
@@ -71,14 +77,14 @@ class Attempts:
         try:
             outcome = work()
         except Reject as verdict:
-            self._unforeseen = 0
+            Attempts._unforeseen = 0
             return reject(self.clock.failed, verdict.place, verdict.reason, "Reject")
-        except (MemoryError, ImportError, NameError, SyntaxError):
+        except (MemoryError, ImportError, NameError, SyntaxError, OSError):
             raise
         except Exception as error:
-            self._unforeseen += 1
+            Attempts._unforeseen += 1
             if self._unforeseen >= FAILURES_IN_A_ROW:
                 raise RuntimeError(f"{self._unforeseen} units in a row failed, the last with: {error!r}") from error
             return reject(self.clock.failed, "", str(error) or repr(error), type(error).__name__)
-        self._unforeseen = 0
+        Attempts._unforeseen = 0
         return outcome

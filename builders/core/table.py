@@ -11,10 +11,7 @@ def read_table(data: bytes, columns: Mapping[str, Sequence[str]], place: str) ->
     `columns` maps each wanted name to its other spellings; case, blanks and `_`/`-` do not matter. A wanted name that
     ends in `?` may be missing and is then "". Raises ValueError with the headers seen and the spellings known.
     """
-    try:
-        rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig", errors="replace"), newline="")))
-    except csv.Error as error:
-        raise ValueError(f"{place}: not a CSV table ({error})") from None
+    rows = csv_rows(data, place)
     seen = [_folded(cell) for cell in rows[0]] if rows else []
     at: dict[str, int | None] = {}
     for wanted, aliases in columns.items():
@@ -31,6 +28,15 @@ def read_table(data: bytes, columns: Mapping[str, Sequence[str]], place: str) ->
         for row in rows[1:]
         if any(cell.strip() for cell in row)
     ]
+
+
+def csv_rows(data: bytes, place: str) -> list[list[str]]:
+    """Rows of a CSV as text, blank lines left out. Raises ValueError when it is none."""
+    try:
+        reader = csv.reader(io.StringIO(data.decode("utf-8-sig", errors="replace"), newline=""))
+        return [row for row in reader if row]
+    except csv.Error as error:
+        raise ValueError(f"{place}: not a CSV table ({error})") from None
 
 
 def _folded(header: str) -> str:

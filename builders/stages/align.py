@@ -1,6 +1,7 @@
 """Visual to thermal: the published homography, shifts found against the release's own aligned frames, residuals."""
 
 from functools import cache, lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -155,11 +156,11 @@ class Aligner:
             self._estimated.append((number, number, *self._shift))
         return found
 
-    def facts(self) -> dict[str, object]:
+    def facts(self) -> dict[str, Any]:
         """The facts `alignment` (segments), `aligned_residual` (worst checked frame, or None) and `aligned_checked`."""
         known = [(a, b, dx, dy, "published") for a, b, dx, dy in self.spans if dx is not None and dy is not None]
         found = sorted(known + [(*segment, "estimated") for segment in self._estimated])
-        segments = [
+        segments: list[dict[str, Any]] = [
             {
                 "first": a,
                 "last": b,
@@ -171,7 +172,13 @@ class Aligner:
             for a, b, dx, dy, source in found
         ]
         checked = self._worst if self._count and np.isfinite(self._worst) else None
-        return {"alignment": segments, "aligned_residual": checked, "aligned_checked": self._count}
+        covered = sum(segment["last"] - segment["first"] + 1 for segment in segments) == self.spans[-1][1]
+        return {
+            "alignment": segments,
+            "alignment_covers": covered,
+            "aligned_residual": checked,
+            "aligned_checked": self._count,
+        }
 
     @property
     def fails(self) -> bool:

@@ -1,10 +1,10 @@
 """The published shift tables of SpeakingFaces: old command lines in CSV cells, read into rules and frame spans."""
 
-import csv
-import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from ..core.table import csv_rows
 
 POSITIONS = 9
 Problem = tuple[int, str]
@@ -67,10 +67,7 @@ def spans(rules: Sequence[ShiftRule], command: int, frames: int) -> list[tuple[i
 
 
 def _rows(table: bytes, header: Sequence[str]) -> list[list[str]]:
-    try:
-        rows = list(csv.reader(io.StringIO(table.decode("utf-8-sig", errors="replace"), newline="")))
-    except csv.Error as error:
-        raise ValueError(f"not a CSV table ({error})") from None
+    rows = csv_rows(table, "shift table")
     if not rows or [cell.strip() for cell in rows[0][: len(header)]] != list(header):
         raise ValueError(f"header {rows[0] if rows else []}, expected {','.join(header)}")
     return rows[1:]
@@ -192,11 +189,7 @@ def _condition(suffix: str) -> tuple[frozenset[int] | None, tuple[int, int] | No
         frames = (1, int(below[1]) - 1)
     elif single := _FRAME.search(body):
         frames = (int(single[1]), int(single[1]))
-    commands = frozenset(_ids(_COMMAND.findall(body)))
+    commands = frozenset(int(number) for number in _COMMAND.findall(body))
     if not commands and frames is None:
         raise ValueError(f"condition {suffix!r} names neither command_id nor frame_id")
     return commands or None, frames, ""
-
-
-def _ids(found: Iterable[str]) -> list[int]:
-    return [int(number) for number in found]

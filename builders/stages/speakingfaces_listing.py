@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,16 +19,20 @@ SUFFIX = {"utterances": "ia", "stills": "io"}
 PIECE = 100
 """Frames of the silent session per sample."""
 MAX_PNG_BYTES = 32 << 20
-MAX_WAV_BYTES = 256 << 20
+MAX_WAV_BYTES = 64 << 20
+MAX_STRAYS = 100
+"""Members of one archive that fit no layout: so many rows each, then one row with the count of the rest."""
 
 STREAMS = {"thr_image": 1, "rgb_image": 2, "rgb_image_aligned": 3}
 _PICTURE = re.compile(
-    r"sub_(?P<sub>\d+)_i[ao]/trial_(?P<trial>[12])/(?P<folder>(?:thr_image|rgb_image)(?:_cmd)?(?:_aligned)?)/"
-    r"(?P<name>(?P<s>\d+)_(?P<t>[12])_(?P<session>[12])_(?P<pos>[1-9])_(?:(?P<cmd>\d+)_)?(?P<frame>\d+)_(?P<stream>[123]))\.png"
+    r"sub_(?P<sub>\d{1,3})_i[ao]/trial_(?P<trial>[12])/(?P<folder>(?:thr_image|rgb_image)(?:_cmd)?(?:_aligned)?)/"
+    r"(?P<s>\d{1,3})_(?P<t>[12])_(?P<session>[12])_(?P<pos>[1-9])_(?:(?P<cmd>\d{1,4})_)?(?P<frame>\d{1,4})_(?P<stream>[123])\.png",
+    re.ASCII,
 )
 _SOUND = re.compile(
-    r"sub_(?P<sub>\d+)_ia/trial_(?P<trial>[12])/mic(?P<mic>[12])_audio_cmd_trim/"
-    r"(?P<s>\d+)_(?P<t>[12])_2_(?P<pos>[1-9])_(?P<cmd>\d+)_(?P<m>[12])\.wav"
+    r"sub_(?P<sub>\d{1,3})_ia/trial_(?P<trial>[12])/mic(?P<mic>[12])_audio_cmd_trim/"
+    r"(?P<s>\d{1,3})_(?P<t>[12])_2_(?P<pos>[1-9])_(?P<cmd>\d{1,4})_(?P<m>[12])\.wav",
+    re.ASCII,
 )
 
 
@@ -73,7 +78,7 @@ class Listing:
     # --- archives ---
 
     def _subjects_on_disk(self) -> set[int]:
-        pattern = re.compile(rf"sub_(\d+)_{SUFFIX[self.config]}(?:\.zip|\.tar)?")
+        pattern = re.compile(rf"sub_(\d{{1,3}})_{SUFFIX[self.config]}(?:\.zip|\.tar)?")
         names = [name for root in ROOTS[self.config] for name in self.raw.names(root.rstrip("/") or ".")]
         return {int(match[1]) for name in names if (match := pattern.fullmatch(name))}
 
@@ -98,9 +103,17 @@ class Listing:
             yield self.tables.rejection("", split, f"{stem}.zip", f"{stem}.zip: not in the release folder")
             return
         groups: dict[Place, Group] = {}
+        strays: Counter[str] = Counter()
         for entry in archive.entries():
             if problem := self._sort_in(entry, subject, groups):
-                yield self.tables.rejection("", split, f"{archive.label}/{entry.name}", problem)
+                strays[problem] += 1
+                if strays[problem] <= MAX_STRAYS:
+                    yield self.tables.rejection("", split, f"{archive.label}/{entry.name}", problem)
+        for problem, count in strays.items():
+            if count > MAX_STRAYS:
+                yield self.tables.rejection(
+                    "", split, archive.label, f"{count - MAX_STRAYS:,} further members: {problem}"
+                )
         if person is None:
             for place in sorted(groups, key=lambda p: (p.trial, p.position, p.command)):
                 reason = f"subject {subject} has no row in metadata/subjects.csv"
@@ -111,8 +124,8 @@ class Listing:
 
     def _sort_in(self, entry: Entry, subject: int, groups: dict[Place, Group]) -> str | None:
         """File an entry under its group, or say why it belongs to none."""
-        if reason := unsafe(entry.name):
-            return f"name refused: {reason}"
+        if reason := unsafe(entry.name) or entry.problem:
+            return f"refused: {reason}"
         picture, sound = _PICTURE.fullmatch(entry.name), _SOUND.fullmatch(entry.name)
         match = picture or sound
         if match is None or (sound and self.config == "stills"):
@@ -120,6 +133,8 @@ class Listing:
         numbers = {name: int(value) for name, value in match.groupdict().items() if value and value.isdigit()}
         if (numbers["sub"], numbers["trial"]) != (numbers["s"], numbers["t"]) or numbers["sub"] != subject:
             return f"name and folder disagree on subject or trial (archive of subject {subject})"
+        if not numbers["sub"] or numbers.get("frame") == 0:
+            return "subjects and frames are numbered from 1"
         limit = MAX_PNG_BYTES if picture else MAX_WAV_BYTES
         place = Place(numbers["trial"], numbers["pos"], numbers.get("cmd", 0))
         if picture:
@@ -147,8 +162,10 @@ class Listing:
         rows: dict[Place, dict[str, Any]] = {}
         tabled = set()
         for trial in (1, 2):
-            for item in self.tables.commands(subject, trial, person["split"]):
+            found = self.tables.commands(subject, trial, person["split"])
+            if found is not None:
                 tabled.add(trial)
+            for item in found or ():
                 if isinstance(item, Rejection):
                     yield item
                 else:

@@ -12,7 +12,10 @@ from ..core.table import read_table
 from .shifts import ShiftRule, read_session_one, read_session_two
 
 SPLIT = {"train": "train", "valid": "validation", "test": "test"}
-MAX_TABLE_BYTES = 64 << 20
+MAX_TABLE_BYTES = 4 << 20
+"""The largest published table has 0.3 MB."""
+CODES = {"thermal": 1, "visual": 3, "audio": 1, "text": 2}
+"""Largest published artifact code of each stream (Table 3)."""
 
 PERSON_COLUMNS = {
     "sub_id": ("subject", "subject_id", "id"),
@@ -48,6 +51,13 @@ def utterance_key(subject: int, place: Place) -> str:
     return f"{subject:03d}_{place.trial}_2_{place.position}_{place.command:04d}"
 
 
+def within(value: int, least: int, most: int) -> int:
+    """The value, or ValueError unless least <= value <= most."""
+    if not least <= value <= most:
+        raise ValueError(f"{value}, expected {least} to {most}")
+    return value
+
+
 class Metadata:
     """The tables of one release, read for one config."""
 
@@ -80,8 +90,8 @@ class Metadata:
         rows: list[Rejection] = []
         for number, row in enumerate(read_table(table, PERSON_COLUMNS, name), 2):
             try:
-                subject = int(row["sub_id"])
-                person = {**row, "age": int(row["age"]), "split": SPLIT[row["split"].lower()]}
+                subject = within(int(row["sub_id"]), 1, 999)
+                person = {**row, "age": within(int(row["age"]), 0, 120), "split": SPLIT[row["split"].lower()]}
             except (ValueError, KeyError) as error:
                 reason = f"unreadable row ({error!r}); expected whole numbers and a split of Train, Valid or Test"
                 rows.append(self.rejection("", "", f"{name} row {number}", reason))
@@ -119,16 +129,26 @@ class Metadata:
             rows += [self.rejection("", SPLIT[split], f"{name} row {row}", reason) for row, reason in problems]
         return rules, rows
 
-    def commands(self, subject: int, trial: int, split: str) -> Iterator[tuple[Place, dict[str, Any]] | Rejection]:
+    def commands(self, subject: int, trial: int, split: str) -> list[tuple[Place, dict[str, Any]] | Rejection] | None:
+        """Rows of one command table, or None when there is none; an unreadable one gives a Rejection and no rows."""
         name = f"metadata/commands/sub_{subject}_trial_{trial}.csv"
-        table = self._read(name)
-        if table is None:
-            return
+        try:
+            table = self._read(name)
+            rows = read_table(table, COMMAND_COLUMNS, name) if table is not None else None
+        except ValueError as error:
+            return [self.rejection("", split, name, str(error))]
+        return None if rows is None else list(self._command_rows(subject, trial, split, rows))
+
+    def _command_rows(
+        self, subject: int, trial: int, split: str, rows: list[dict[str, str]]
+    ) -> Iterator[tuple[Place, dict[str, Any]] | Rejection]:
+        name = f"metadata/commands/sub_{subject}_trial_{trial}.csv"
         seen = set()
-        for number, row in enumerate(read_table(table, COMMAND_COLUMNS, name), 2):
+        for number, row in enumerate(rows, 2):
             try:
-                place = Place(trial, int(row["position_id"]), int(row["command_id"]))
-                codes = {f"{kind}_code": int(row[kind]) for kind in ("thermal", "visual", "audio", "text")}
+                position, command = within(int(row["position_id"]), 1, 9), within(int(row["command_id"]), 0, 9999)
+                place = Place(trial, position, command)
+                codes = {f"{kind}_code": within(int(row[kind]), 0, most) for kind, most in CODES.items()}
             except ValueError as error:
                 yield self.rejection("", split, f"{name} row {number}", f"unreadable row: {error}")
                 continue
@@ -146,8 +166,16 @@ class Metadata:
     def made(self) -> dict[str, Any]:
         """Whether the release says that it is forged, and the size of its frames relative to the real ones."""
         note = self._read("metadata/forged.json")
-        small = note is not None and json.loads(note).get("size") == "small"
-        return {"forged": note is not None, "scale": 0.5 if small else 1.0}
+        size = "full"
+        try:
+            size = json.loads(note)["size"] if note is not None else size
+        except (ValueError, TypeError, KeyError):
+            size = "unknown"
+        if size not in ("full", "small"):
+            raise ValueError(
+                f"{self.raw.label}/metadata/forged.json: expected a size of full or small; forge the release again"
+            )
+        return {"forged": note is not None, "scale": 0.5 if size == "small" else 1.0}
 
     def rejection(self, key: str, split: str, place: str, reason: str) -> Rejection:
         """A quarantine row of the listing stage."""

@@ -72,6 +72,20 @@ def test_giant_pictures_are_refused_by_their_header(ending):
         media.decode_picture(bytes(data))
 
 
+def test_pixels_are_read_as_stored_whatever_the_exif_note_says():
+    pixels = noise(20, 30)
+    data = png(pixels)
+    turned = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x03\0\0\0\0\0\0\0"
+    noted = data[:33] + chunk(b"eXIf", turned) + data[33:]
+    assert np.array_equal(media.decode_png(noted), pixels)
+
+
+def test_long_sounds_are_refused_by_their_header():
+    flac = media.encode_flac(np.zeros(50_000, np.int16), 44_100)
+    with pytest.raises(ValueError, match="more than 1,000; refused"):
+        media.decode_audio(flac, 1_000)
+
+
 def test_text_is_no_picture():
     with pytest.raises(ValueError, match="not a PNG"):
         media.decode_png(b"just words")

@@ -98,7 +98,7 @@ def test_a_position_of_another_stream_is_refused_by_name(built):
             other.load_state_dict(state)
     with pytest.raises(ValueError, match="split was 'train', now 'test'"):
         Stream(built["tar"], "utterances", "test", StreamOptions(batch_size=2)).load_state_dict(state)
-    with pytest.raises(RuntimeError, match="while iterating"):
+    with pytest.raises(RuntimeError, match="moved this stream"):
         for _ in stream:
             stream.load_state_dict(state)
 
@@ -137,6 +137,38 @@ def test_aligned_frames_are_the_releases_own(release, built):
             assert np.array_equal(
                 aligned[row["key"]][-1], cv2.warpPerspective(sample["visual.webp"][-1], matrix, (232, 174))
             )
+
+
+def test_workers_start_beside_living_opencv_threads(built):
+    """A forked worker must not touch the locks of threads that exist in the parent alone."""
+    import cv2
+
+    threads = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(4)
+        for _ in range(3):
+            cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (31, 31), 5)
+            stream = Stream(built["tar"], "utterances", "train", StreamOptions(frames=1, batch_size=3, workers=2))
+            assert len(list(stream)) == 3
+        assert cv2.getNumThreads() == 4
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def test_two_iterators_cannot_share_a_stream(built):
+    stream = Stream(built["tar"], "utterances", "train", StreamOptions(fields=("mic1.flac",), batch_size=2))
+    first = iter(stream)
+    next(first)
+    assert len(list(stream)) == 3
+    with pytest.raises(RuntimeError, match="another iteration"):
+        next(first)
+    assert stream.state_dict()["epoch"] == 1
+
+
+@pytest.mark.parametrize("frames", [0, -1, "last", [], True, 2.5])
+def test_impossible_frames_are_refused(built, frames):
+    with pytest.raises(ValueError, match="expected 'all'"):
+        Stream(built["tar"], "utterances", "train", StreamOptions(frames=frames))
 
 
 class Small:

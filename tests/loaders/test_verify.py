@@ -90,6 +90,62 @@ def test_tables_that_contradict_the_shards_are_found(copy):
     assert not check(copy).problems
 
 
+def edited(column: str, value):
+    """A table edit that replaces one column by value(old values)."""
+
+    def edit(table):
+        rows = table.to_pylist()
+        for number, row in enumerate(rows):
+            row[column] = value(row[column], number)
+        return type(table).from_pylist(rows, schema=table.schema)
+
+    return edit
+
+
+def in_fields(**changes):
+    def edit(fields, _):
+        return [{**entry, **{name: change(entry[name]) for name, change in changes.items()}} for entry in fields]
+
+    return edited("fields", edit)
+
+
+@pytest.mark.parametrize(
+    ("table", "edit", "words"),
+    [
+        ("index", edited("row", lambda row, _: row + 1), "not numbered"),
+        ("index", edited("gender", lambda *_: "Other"), "gender is .* in the shard, 'Other' in the index"),
+        ("index", edited("split", lambda *_: "dev"), "split 'dev'"),
+        ("index", edited("key", lambda key, _: "../" + key), "key '../"),
+        ("index", edited("shard", lambda *_: "../secret.tar"), "expected one like"),
+        ("index", edited("fields", lambda fields, _: fields[:1]), "the index lists others"),
+        (
+            "index",
+            in_fields(width=lambda width: width + 1 if width else 0),
+            "frame table of the index is not the clip's",
+        ),
+        ("index", in_fields(frame_offset=lambda at: [n + 7 for n in at]), "frame table of the index is not the clip's"),
+        ("index", in_fields(offset=lambda _: None), "nulls in the index"),
+        ("index", lambda t: t.drop_columns(["identity"]), "columns missing: identity"),
+        ("manifest", edited("sha256", lambda *_: "0" * 64), "another sha256"),
+        ("manifest", lambda t: t.drop_columns(["units"]), "columns missing: units"),
+        ("identities", lambda t: t.slice(1), "5 people, the index has 6"),
+    ],
+)
+def test_tables_that_lie_are_found_though_every_checksum_agrees(copy, table, edit, words):
+    import re
+
+    change(copy, table, edit)
+    assert any(re.search(words, problem) for problem in check(copy).problems), check(copy).problems[:3]
+
+
+def test_unreadable_plans_and_checksums_are_problems_not_crashes(copy):
+    (copy / ".build" / "plan.json").write_text("[]")
+    assert any("plan.json: unreadable" in problem for problem in check(copy).problems)
+    (copy / "checksums.sha256").write_bytes(b"\xff\xfe nonsense")
+    with pytest.raises(FolderError, match="not a list"):
+        check(copy)
+
+
 def test_a_folder_without_checksums_is_not_finished(copy):
     (copy / "checksums.sha256").unlink()
     with pytest.raises(FolderError, match="run the build command again"):

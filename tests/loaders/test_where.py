@@ -18,11 +18,15 @@ TABLE = pa.table(
         ("0 <= code < 2", "ab"),
         ("code == 0 or snr > 35", "ad"),
         ("code >= 1 and snr > 20", "b"),
-        ("who in ['x', 'z'] and not code == 2", "a"),
+        ("who in ['x', 'z'] and not code == 2", "ad"),
         ("who not in ('x',)", "bd"),
         ("code is None", "d"),
         ("snr is not None and who == 'x'", "a"),
         ("snr > -5", "abd"),
+        ("not code == 2", "abd"),
+        ("not code in [2]", "abd"),
+        ("code not in [2]", "ab"),
+        ("not snr > 15", "ac"),
     ],
 )
 def test_conditions_keep_the_right_rows(condition, keys):

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -63,25 +64,39 @@ def test_extracted_folders_and_zips_give_the_same_bytes(tiny, whole, tmp_path, b
     }
 
 
-def kill_and_resume(raw: Path, out: Path, moment: float, group: bool) -> None:
-    running = subprocess.Popen(
-        command(raw, out, "--workers", "2", "--shard-mb", "1"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    time.sleep(moment)
+KILLS: list[tuple[int, int]] = []
+"""(half-written files, finished shards) found right after each kill."""
+
+
+def kill_and_resume(raw: Path, out: Path, finished: int, jitter: float, group: bool) -> None:
+    """Kill a 2-worker build once `finished` shards are done and `jitter` seconds have passed, then run it again."""
+    line = command(raw, out, "--workers", "2", "--shard-mb", "1")
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    running = subprocess.Popen(line, **silent, start_new_session=True)
+    while running.poll() is None and len(list(out.glob(".build/shards/*/*.json"))) < finished:
+        time.sleep(0.01)
+    time.sleep(jitter)
     (os.killpg if group else os.kill)(running.pid, signal.SIGKILL)
     running.wait()
-    again = subprocess.run(command(raw, out, "--workers", "2", "--shard-mb", "1"), capture_output=True, text=True)
+    KILLS.append((len(list(out.glob("data/*/*.part"))), len(list(out.glob(".build/shards/*/*.json")))))
+    again = subprocess.run(line, capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
 
 
 @pytest.mark.parametrize("number", [pytest.param(n, marks=pytest.mark.slow if n >= 5 else ()) for n in range(20)])
 def test_kill_9_at_a_random_moment_changes_nothing(tiny, whole, tmp_path, tree, number):
     chance = random.Random(number)
-    kill_and_resume(tiny, tmp_path / "out", chance.uniform(0.4, 2.4), group=chance.random() < 0.5)
+    finished = (1, 3, 0, 2, 4)[number % 5]
+    kill_and_resume(tiny, tmp_path / "out", finished, chance.uniform(0, 0.12), group=chance.random() < 0.5)
     assert tree(tmp_path / "out") == tree(whole)
+
+
+def test_the_kills_hit_builds_at_work(whole):
+    if len(KILLS) < 5:
+        pytest.skip("runs after the kill tests")
+    everything = len(list(whole.glob(".build/shards/*/*.json")))
+    assert any(parts for parts, _ in KILLS), KILLS
+    assert sum(0 < done < everything for _, done in KILLS) >= len(KILLS) // 2, KILLS
 
 
 def test_resume_at_every_cut(tiny, whole, tmp_path, build_folder, tree):
@@ -90,6 +105,7 @@ def test_resume_at_every_cut(tiny, whole, tmp_path, build_folder, tree):
     expected = tree(whole)
     for cut in range(len(shards) + 1):
         out = tmp_path / f"cut-{cut}"
+        (out / ".build").mkdir(parents=True)
         kept = shards[:cut]
         for sidecar in kept:
             for path in (sidecar, whole / json.loads(sidecar.read_text())["file"]):
@@ -139,11 +155,75 @@ def test_a_release_that_grew_needs_extend_and_keeps_old_shards(tmp_path, build_f
     assert all(after[name] == data for name, data in before.items() if name.startswith("data/"))
     assert grown.index.num_rows == samples + 2
     assert not check(tmp_path / "out").problems
-    build_folder(tmp_path / "six", tmp_path / "out", shard_mb=1, extend=True)
-    assert tree(tmp_path / "out") == after
+    for again in (True, False):
+        build_folder(tmp_path / "six", tmp_path / "out", shard_mb=1, extend=again)
+        assert tree(tmp_path / "out") == after
     aside.unlink()
     with pytest.raises(FolderError, match="gone from the release or changed"):
         build_folder(tmp_path / "six", tmp_path / "out", shard_mb=1, extend=True)
+
+
+def test_a_failing_disk_stops_the_build_and_loses_nothing(tiny, whole, tmp_path, build_folder, tree, monkeypatch):
+    """What the disk could not read today is not bad data: nothing is quarantined for it."""
+    from facevox.builders.core import raw as raw_module
+    from facevox.builders.core import shard as shard_module
+
+    real_read, reads = raw_module.Zip.read, []
+
+    def tired(self, name, limit):
+        reads.append(name)
+        if len(reads) == 40:
+            raise OSError(5, "Input/output error", name)
+        return real_read(self, name, limit)
+
+    monkeypatch.setattr(raw_module.Zip, "read", tired)
+    monkeypatch.setattr(shard_module, "_RAW", {})
+    with pytest.raises(OSError, match="Input/output"):
+        build_folder(tiny, tmp_path / "out", shard_mb=1)
+    build_folder(tiny, tmp_path / "out", shard_mb=1)
+    assert tree(tmp_path / "out") == tree(whole)
+
+
+def test_recheck_mends_damage_and_retries_what_was_left_out(tiny, whole, tmp_path, build_folder, tree, monkeypatch):
+    from facevox.builders.core import shard as shard_module
+
+    out, raw = tmp_path / "out", tmp_path / "release"
+    shutil.copytree(tiny, raw)
+    archive = next((raw / "image_audio").glob("*.zip"))
+    sound = archive.read_bytes()
+    at = sound.index(b"IDAT") + 50
+    archive.write_bytes(sound[:at] + bytes([sound[at] ^ 1]) + sound[at + 1 :])
+    monkeypatch.setattr(shard_module, "_RAW", {})
+    folder = build_folder(raw, out, shard_mb=1)
+    (row,) = folder.quarantine.to_pylist()
+    assert "--recheck" in row["reason"]
+    archive.write_bytes(sound)
+    monkeypatch.setattr(shard_module, "_RAW", {})
+    build_folder(raw, out, shard_mb=1, recheck=True)
+    assert tree(out) == tree(whole)
+    shard = next((out / "data").rglob("*.tar"))
+    broken = bytearray(shard.read_bytes())
+    broken[len(broken) // 2] ^= 1
+    shard.write_bytes(bytes(broken))
+    assert check(out).problems
+    build_folder(raw, out, shard_mb=1, recheck=True)
+    assert tree(out) == tree(whole)
+
+
+def test_other_peoples_files_are_left_alone(tiny, whole, tmp_path, build_folder):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "README.md").write_text("precious")
+    for out in (mine, tiny, tiny / "inside", tiny.parent):
+        with pytest.raises(FolderError, match="holds other files|must lie apart"):
+            build_folder(tiny, out)
+    assert [path.name for path in mine.iterdir()] == ["README.md"]
+    shutil.copytree(whole, tmp_path / "out")
+    (tmp_path / "out" / "data" / "stills" / "train-00077.tar").write_bytes(b"a stranger")
+    (tmp_path / "out" / "notes.part").write_text("mine")
+    build_folder(tiny, tmp_path / "out", shard_mb=1)
+    assert (tmp_path / "out" / "notes.part").exists()
+    assert any("train-00077.tar: not listed" in problem for problem in check(tmp_path / "out").problems)
 
 
 def test_two_builds_of_one_folder(tiny, tmp_path, build_folder):
