@@ -4,17 +4,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import build, forge, open, show, stream, verify  # noqa: A004 - facevox.open is the name users know from zipfile, PIL
+    from .api import bench, build, forge, open, show, stream, train, verify  # noqa: A004 - facevox.open is the name users know from zipfile, PIL
     from .loaders.folder import Folder, FolderError
     from .loaders.huggingface import load_dataset
     from .loaders.stream import Stream, StreamOptions
 
 _HOME = {
+    "bench": "api",
     "build": "api",
     "forge": "api",
     "open": "api",
     "show": "api",
     "stream": "api",
+    "train": "api",
     "verify": "api",
     "Folder": "loaders.folder",
     "FolderError": "loaders.folder",
@@ -27,12 +29,14 @@ __all__ = [
     "FolderError",
     "Stream",
     "StreamOptions",
+    "bench",
     "build",
     "forge",
     "load_dataset",
     "open",
     "show",
     "stream",
+    "train",
     "verify",
 ]
 

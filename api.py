@@ -3,11 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .loaders.folder import Folder
 from .loaders.verify import Verdict
+
+if TYPE_CHECKING:
+    from .benchmarks.core.table import Table
+    from .models.core.train import Report
 
 
 def build(
@@ -20,6 +25,7 @@ def build(
     workers: int = 1,
     shard_mb: int = 1024,
     extend: bool = False,
+    recheck: bool = False,
     progress: bool = False,
     **release: Any,
 ) -> Folder:
@@ -41,6 +47,7 @@ def build(
         shard_mb,
         workers,
         extend,
+        recheck,
         release_options(dataset, release),
     )
     run(options, progress_bar if progress else None)
@@ -81,6 +88,8 @@ def forge(dataset: str, out: str | Path, *, workers: int = 1, **options: Any) ->
     """
     from .builders.core.builder import nearest
 
+    if find_spec("skimage") is None:
+        raise ModuleNotFoundError("forging needs scikit-image: pip install 'facevox[forge]'", name="skimage")
     module = forge_module(dataset)
     known = [f.name for f in fields(module.ForgeOptions)]
     for name in options:
@@ -125,8 +134,34 @@ def stream(
         if name not in known:
             raise ValueError(f"a stream has no option {name!r}; {nearest(name, known)}")
     if options.get("fields") is not None:
-        options["fields"] = tuple(options["fields"])
+        chosen = options["fields"]
+        options["fields"] = (chosen,) if isinstance(chosen, str) else tuple(chosen)
     return Stream(path, config, split, StreamOptions(**options), inputs)
+
+
+def train(model: str, data: str | Path, out: str | Path, *, progress: bool = False, **options: Any) -> "Report":
+    """Train a model on a built folder, or resume an interrupted run; checkpoints lie below `out`.
+
+    `options` are those of the loop (epochs=, seed=) and the model's own (mode=) by name, as in `facevox train --help`.
+    Raises ValueError for an unknown model or option, a checkpoint of another model or folder, a loss that is NaN.
+    """
+    from .models.core.model import model_options
+    from .models.core.train import TrainOptions, fit
+
+    loop = {f.name for f in fields(TrainOptions)} - {"model", "data", "out", "settings"}
+    own = model_options(model, {name: value for name, value in options.items() if name not in loop})
+    chosen = {name: value for name, value in options.items() if name in loop}
+    return fit(TrainOptions(model, data, out, settings=own, **chosen), progress)
+
+
+def bench(name: str, data: str | Path, runs: str | Path = "", **options: Any) -> "Table":
+    """One published table beside values measured on a built folder with the checkpoints below `runs`.
+
+    Raises ValueError for an unknown table or option.
+    """
+    from .benchmarks.core.bench import BenchOptions, run
+
+    return run(name, BenchOptions(data, runs, **options))
 
 
 def verify(path: str | Path, progress: Callable[[int], object] | None = None) -> Verdict:

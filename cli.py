@@ -2,11 +2,12 @@
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
+
+from .cli_options import add_options, chosen, named
 
 EPILOG = """examples:
   facevox demo                                          forge, build, verify, load and draw a small dataset
@@ -37,8 +38,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options) or 0)
     except KeyboardInterrupt:
-        print("\nfacevox: interrupted; nothing is lost. To resume:\n  facevox " + " ".join(given), file=sys.stderr)
+        resume = "; nothing is lost. To resume:\n  facevox " + shlex.join(given) if options.run is _build else ""
+        print(f"\nfacevox: interrupted{resume}", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except ModuleNotFoundError as error:
+        if options.traceback:
+            raise
+        extra = "forge" if error.name in ("skimage", "scipy") else "build"
+        print(f"facevox: {error}. Install it: pip install 'facevox[{extra}]'", file=sys.stderr)
+        return 2
     except (ValueError, OSError, RuntimeError) as error:
         if options.traceback:
             raise
@@ -67,16 +79,20 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     _add_forge(
         commands.add_parser("forge", help="make up a small release with known truth", formatter_class=raw), given
     )
+    _add_train(commands.add_parser("train", help="train a model on a built folder", formatter_class=raw), given)
+    _add_bench(commands.add_parser("bench", help="a published table beside measured values", formatter_class=raw))
     for name, run, text in (
         ("info", _info, "what a folder holds and how to load it"),
         ("verify", _verify, "check every byte, count and promise of a folder"),
     ):
         command = commands.add_parser(name, help=text, description=f"{text.capitalize()}.")
         command.add_argument("folder", help="a built dataset folder")
+        if name == "info":
+            command.add_argument("--keys", action="store_true", help="list every sample: key, config, split")
         command.set_defaults(run=run)
     show = commands.add_parser("show", help="draw one sample", description="Draw one sample and its evidence as a PNG.")
     show.add_argument("folder", help="a built dataset folder")
-    show.add_argument("key", help="a sample's key, as listed by `facevox info`")
+    show.add_argument("key", help="a sample's key, as listed by `facevox info FOLDER --keys`")
     show.add_argument("--out", help="the picture to write (default: KEY.png here)")
     show.add_argument("--frame", type=int, help="frame to show, from 1 (default: the middle one)")
     show.set_defaults(run=_show)
@@ -96,38 +112,6 @@ def _describe() -> str:
 
 
 # --- build and forge: their options are those of the dataset named on the command line ---
-
-
-def _named(given: Sequence[str], command: str, modules: Path) -> str | None:
-    """The dataset named anywhere after the command word, when there is such a file."""
-    words = [word for word in given if not word.startswith("-")]
-    if words[:1] != [command]:
-        return None
-    return next((word for word in words[1:] if word.isidentifier() and (modules / f"{word}.py").is_file()), None)
-
-
-def _add_options(parser: Any, kind: Any) -> None:
-    """One command-line option per field of an options object."""
-    for option in fields(kind):
-        flag = "--" + option.name.replace("_", "-")
-        text = option.metadata.get("help", "")
-        if isinstance(option.default, bool):
-            action = argparse.BooleanOptionalAction if option.default else "store_true"
-            parser.add_argument(flag, action=action, default=option.default, help=text)
-            continue
-        shown = "" if "default" in text or option.default == "" else f" (default: {option.default})"
-        parser.add_argument(
-            flag,
-            type=type(option.default),
-            default=option.default,
-            choices=option.metadata.get("choices"),
-            metavar=None if option.metadata.get("choices") else option.name.upper(),
-            help=text + shown,
-        )
-
-
-def _chosen(options: argparse.Namespace, kind: Any) -> dict[str, Any]:
-    return {option.name: getattr(options, option.name) for option in fields(kind)}
 
 
 def _datasets() -> list[str]:
@@ -156,12 +140,15 @@ def _add_build(parser: argparse.ArgumentParser, given: Sequence[str]) -> None:
     parser.add_argument(
         "--extend", action="store_true", help="accept a release that grew: new samples go to new shards"
     )
+    parser.add_argument(
+        "--recheck", action="store_true", help="hash finished shards, mend damaged ones, retry what was left out"
+    )
     parser.add_argument("--dry-run", action="store_true", help="only list: samples, bytes, time, disk space")
     parser.set_defaults(run=_build)
-    if dataset := _named(given, "build", here):
+    if dataset := named(given, "build", here):
         from .builders.core.builder import find
 
-        _add_options(parser.add_argument_group(f"options of {dataset}"), find(dataset).options_type)
+        add_options(parser.add_argument_group(f"options of {dataset}"), find(dataset).options_type)
 
 
 def _build(options: argparse.Namespace) -> int:
@@ -170,7 +157,7 @@ def _build(options: argparse.Namespace) -> int:
     from .builders.core.estimate import estimate
     from .builders.core.run import BuildOptions, run
 
-    release = release_options(options.dataset, _chosen(options, find(options.dataset).options_type))
+    release = release_options(options.dataset, chosen(options, find(options.dataset).options_type))
     build = BuildOptions(
         options.dataset,
         options.raw,
@@ -180,6 +167,7 @@ def _build(options: argparse.Namespace) -> int:
         options.shard_mb,
         options.workers,
         options.extend,
+        options.recheck,
         release,
     )
     if options.dry_run:
@@ -198,24 +186,24 @@ def _add_forge(parser: argparse.ArgumentParser, given: Sequence[str]) -> None:
     parser.add_argument("dataset", help="which dataset, or faults", metavar="DATASET")
     parser.add_argument("--out", required=True, type=Path, help="the release folder to make; new or empty")
     parser.set_defaults(run=_forge)
-    if _named(given, "forge", here / "population") == "faults":
+    if named(given, "forge", here / "population") == "faults":
         parser.add_argument("--release", required=True, type=Path, help="the forged release to copy and damage")
         parser.add_argument("--seed", type=int, default=0, help="which places are damaged (default: 0)")
         parser.set_defaults(run=_faults)
-    elif dataset := _named(given, "forge", here):
+    elif dataset := named(given, "forge", here):
         from .api import forge_module
 
         parser.add_argument(
             "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per core)"
         )
-        _add_options(parser.add_argument_group(f"options of {dataset}"), forge_module(dataset).ForgeOptions)
+        add_options(parser.add_argument_group(f"options of {dataset}"), forge_module(dataset).ForgeOptions)
 
 
 def _forge(options: argparse.Namespace) -> int:
     from .api import forge, forge_module
 
-    chosen = _chosen(options, forge_module(options.dataset).ForgeOptions)
-    made = forge(options.dataset, options.out, workers=options.workers, **chosen)
+    picked = chosen(options, forge_module(options.dataset).ForgeOptions)
+    made = forge(options.dataset, options.out, workers=options.workers, **picked)
     counts = ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in made.items() if isinstance(value, int))
     print(f"{options.out}: {counts}; truth in {options.out}.truth.json")
     return 0
@@ -229,6 +217,62 @@ def _faults(options: argparse.Namespace) -> int:
     return 0
 
 
+# --- training and tables ---
+
+
+def _add_train(parser: argparse.ArgumentParser, given: Sequence[str]) -> None:
+    here = Path(__file__).parent / "models"
+    known = sorted(path.stem for path in here.glob("*.py") if not path.stem.startswith("_"))
+    parser.description = (
+        "Train a model on a built folder; the same command resumes exactly where it stopped.\n"
+        f"models: {', '.join(known)}; `facevox train MODEL --help` shows all options."
+    )
+    parser.add_argument("model", help="which model", metavar="MODEL")
+    parser.add_argument("--data", required=True, help="a built dataset folder")
+    parser.add_argument("--out", required=True, help="where checkpoints go, as OUT/gender-mode7/seed0/best.pt")
+    parser.set_defaults(run=_train)
+    if model := named(given, "train", here):
+        from .models.core.model import find
+        from .models.core.train import TrainOptions
+
+        add_options(parser.add_argument_group("training"), TrainOptions)
+        add_options(parser.add_argument_group(f"options of {model}"), find(model).options_type)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from .api import train
+    from .models.core.model import find
+    from .models.core.train import TrainOptions
+
+    picked = {**chosen(options, find(options.model).options_type), **chosen(options, TrainOptions)}
+    print(*train(options.model, options.data, options.out, progress=True, **picked).lines(), sep="\n")
+    return 0
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.description = "One published table beside values measured here; `facevox bench list` names the tables."
+    parser.add_argument("name", help="which table, or list", metavar="TABLE")
+    parser.add_argument("--data", default="", help="a built dataset folder")
+    parser.add_argument("--runs", default="", help="the folder that `facevox train --out` wrote")
+    parser.add_argument("--as-published", action="store_true", help="noise wraps around, as in the authors' code")
+    parser.add_argument("--format", choices=("text", "markdown", "json"), default="text", help="how to print it")
+    parser.set_defaults(run=_bench)
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from .api import bench
+    from .benchmarks.core.bench import benches
+
+    if options.name == "list":
+        print(*benches(), sep="\n")
+        return 0
+    if not options.data:
+        raise ValueError("bench needs --data, a built dataset folder")
+    table = bench(options.name, options.data, options.runs, as_published=options.as_published)
+    print({"text": table.text, "markdown": table.markdown, "json": table.json}[options.format]())
+    return 0
+
+
 # --- looking at a folder ---
 
 
@@ -236,7 +280,12 @@ def _info(options: argparse.Namespace) -> int:
     from .loaders.folder import Folder
     from .loaders.info import describe
 
-    print(describe(Folder(options.folder)))
+    folder = Folder(options.folder)
+    if options.keys:
+        for row in folder.index.select(["key", "config", "split"]).to_pylist():
+            print(row["key"], row["config"], row["split"])
+    else:
+        print(describe(folder))
     return 0
 
 

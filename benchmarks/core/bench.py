@@ -1,0 +1,48 @@
+"""The tables there are, by file name, and what every one of them is given."""
+
+import importlib
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from ...models.core.device import DEVICES
+from .table import Table
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """What to measure: a dataset folder, and where `facevox train --out` left its checkpoints."""
+
+    data: str | Path
+    runs: str | Path = field(default="", metadata={"help": "folder of the trained models"})
+    config: str = field(default="utterances", metadata={"help": "config of the dataset folder"})
+    as_published: bool = field(default=False, metadata={"help": "with the slips of the published code"})
+    device: str = field(default="auto", metadata={"help": "where to run", "choices": DEVICES})
+    batch_size: int = field(default=32, metadata={"help": "samples at a time; changes no number"})
+    workers: int = field(default=0, metadata={"help": "reading processes; 0 reads in the main one"})
+    seed: int = field(default=0, metadata={"help": "of noise and bootstrap"})
+    limit: int = field(default=0, metadata={"help": "at most this many samples per split (0: all)"})
+
+
+def benches() -> list[str]:
+    """Names of all tables: the files beside this package's `core`. Nothing is imported."""
+    here = Path(__file__).parent.parent
+    return sorted(path.stem for path in here.glob("*.py") if not path.stem.startswith("_"))
+
+
+def find(name: str) -> Any:
+    """The module of a table: TITLE and `run(options) -> Table`. Raises ValueError naming the nearest one."""
+    known = benches()
+    if name not in known:
+        close = get_close_matches(name, known, n=1, cutoff=0.5)
+        raise ValueError(
+            f"no table {name!r}; " + (f"did you mean {close[0]!r}? " if close else "") + f"there is: {', '.join(known)}"
+        )
+    return importlib.import_module(f"...{name}", __name__)
+
+
+def run(name: str, options: BenchOptions) -> Table:
+    """Measure one table. Raises ValueError for an unknown name, FolderError for a folder that does not fit."""
+    table: Table = find(name).run(options)
+    return table

@@ -1,0 +1,90 @@
+"""A training run's files: checkpoints that are whole or absent, and load without running any code of theirs."""
+
+import json
+import os
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile, ZipFile
+
+import torch
+from torch.serialization import get_unsafe_globals_in_checkpoint
+
+from .model import Model, create, model_options
+
+FORMAT = 1
+"""Raised when older checkpoints can no longer be resumed."""
+MUST_MATCH = ("model", "folder", "config", "seed", "batch_size", "where", "limit")
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Yield `path` + `.part` to write to; on success flush it and rename it to `path`, on failure remove it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    try:
+        yield part
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def save(path: Path, state: Mapping[str, Any]) -> None:
+    """Write a state of tensors and plain values; an interruption leaves the file that was there."""
+    with written_aside(path) as part:
+        torch.save({"format": FORMAT, **state}, part)
+
+
+def save_text(path: Path, text: str) -> None:
+    with written_aside(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def save_json(path: Path, value: Any) -> None:
+    save_text(path, json.dumps(value, indent=1) + "\n")
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A saved state, tensors on the CPU. Raises ValueError when the file is damaged, foreign or of another format.
+
+    Nothing in the file is run: what it names beside tensors and plain values is listed first, and refused.
+    """
+    damaged = f"{path}: not a readable checkpoint. Remove it to begin anew, or choose another --out"
+    try:
+        # torch does not compare the checksums of the file's parts: a flipped bit would become a weight.
+        with ZipFile(path) as file:
+            if file.testzip():
+                raise ValueError(damaged)
+        if foreign := get_unsafe_globals_in_checkpoint(path):
+            raise ValueError(f"{path}: names {', '.join(sorted(foreign)[:3])}; not a checkpoint of facevox")
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (BadZipFile, NotImplementedError, EOFError, RuntimeError, KeyError, zlib.error):
+        raise ValueError(damaged) from None
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise ValueError(f"{path}: not a checkpoint of this version of facevox. Choose another --out, or remove it")
+    return state
+
+
+def check_match(path: Path, state: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raise ValueError naming the first thing in which a checkpoint differs from the run that would go on."""
+    advice = "Give what it was made with to resume, or choose another --out"
+    for name in MUST_MATCH:
+        if state[name] != wanted[name]:
+            was, now = (str(value[name])[:16] if name == "folder" else repr(value[name]) for value in (state, wanted))
+            what = "data folder of digest" if name == "folder" else name
+            raise ValueError(f"{path}: made with {what} {was}, now {now}. {advice}")
+    for name, now in wanted["options"].items():
+        if state["options"].get(name) != now:
+            raise ValueError(f"{path}: made with {name} {state['options'].get(name)!r}, now {now!r}. {advice}")
+
+
+def restore(path: Path) -> tuple[Model, dict[str, Any]]:
+    """The trained model of a checkpoint, on the CPU, and the rest of its state. Raises ValueError as `load` does."""
+    state = load(path)
+    model = create(state["model"], model_options(state["model"], state["options"]))
+    model.load_state_dict(state["weights"])
+    return model, state

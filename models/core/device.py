@@ -1,0 +1,50 @@
+"""Where and in which precision a model runs; models themselves never ask."""
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .model import Batch
+
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A device, and whether steps run in bfloat16 (weights stay float32)."""
+
+    device: torch.device
+    bf16: bool
+
+    def __str__(self) -> str:
+        return f"{self.device.type} {'bf16' if self.bf16 else 'fp32'}"
+
+    def move(self, batch: Batch) -> Batch:
+        """The batch with its tensors on the device."""
+        return {n: v.to(self.device, non_blocking=True) if isinstance(v, Tensor) else v for n, v in batch.items()}
+
+    def precision(self) -> AbstractContextManager[Any]:
+        """The context in which to step or evaluate."""
+        return torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext()
+
+
+def choose(device: str = "auto", precision: str = "auto") -> Place:
+    """auto = the GPU where there is one, in bfloat16 where it has that; else the CPU in float32.
+
+    Raises ValueError for an unknown word or a GPU that is not there.
+    """
+    if device not in DEVICES or precision not in PRECISIONS:
+        raise ValueError(
+            f"device {device!r}, precision {precision!r}: expected one of {', '.join(DEVICES)}, "
+            f"and one of {', '.join(PRECISIONS)}"
+        )
+    there = torch.cuda.is_available()
+    if device == "cuda" and not there:
+        raise ValueError("device cuda: torch sees no GPU here. Use --device cpu, or install torch with CUDA")
+    where = torch.device("cuda" if there and device != "cpu" else "cpu")
+    capable = where.type == "cuda" and torch.cuda.is_bf16_supported()
+    return Place(where, precision == "bf16" or (precision == "auto" and capable))

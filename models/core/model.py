@@ -1,0 +1,155 @@
+"""What a model file fills in: the paper's constants, what it takes from samples, its layers and its step."""
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ...loaders.folder import Frames
+
+Batch = dict[str, Any]
+"""Tensors whose first axis counts samples, beside `keys` (their names, list of str) and `dropped` (int)."""
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Constants of a model; a model file extends them with its own, each with a `help` text."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+@dataclass(frozen=True)
+class Inputs(ABC):
+    """The sample-level work of a model, run in the workers: decoded samples in, a small batch out.
+
+    Frozen and small, since it travels to every worker; large frames never leave the worker that read them.
+    """
+
+    @property
+    @abstractmethod
+    def fields(self) -> tuple[str, ...]:
+        """Fields to ask a stream for, as in ("visual.webp", "mic1.flac")."""
+
+    @property
+    def frames(self) -> Frames:
+        """Frames of every clip to ask a stream for."""
+        return "all"
+
+    @property
+    def align(self) -> bool:
+        """Whether visual frames are asked for in the thermal frame."""
+        return False
+
+    @abstractmethod
+    def takes(self, facts: Mapping[str, Any]) -> bool:
+        """Whether the model can use a sample with these facts; the others are dropped and counted."""
+
+    @abstractmethod
+    def __call__(self, samples: Sequence[Mapping[str, Any]]) -> Batch:
+        """Samples as `Folder.fetch` gives them -> Batch. Raises ValueError naming a missing field or fact."""
+
+
+def check_fields(sample: Mapping[str, Any], wanted: Iterable[str], reader: str) -> None:
+    """Raise ValueError naming the first field that a sample lacks, what it has, and who wanted it."""
+    for name in wanted:
+        if sample.get(name) is None:
+            there = ", ".join(field for field in sample if not field.startswith("__") and field != "json") or "none"
+            raise ValueError(
+                f"{sample['__key__']}: no field {name!r}, which {reader} reads; its fields: {there}. "
+                "Choose a config or a model that fits"
+            )
+
+
+class Model(nn.Module, ABC):
+    """A network that steps its own optimizers; it knows nothing of paths, devices, loops or metrics."""
+
+    name: ClassVar[str]
+    options_type: ClassVar[type[ModelOptions]]
+    epochs: ClassVar[int]
+    """Epochs of the paper."""
+    batch_size: ClassVar[int]
+    """Samples per step of the paper."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.optimizers: dict[str, torch.optim.Optimizer] = {}
+        self.schedulers: dict[str, torch.optim.lr_scheduler.LRScheduler] = {}
+
+    @property
+    def variant(self) -> str:
+        """Which of the paper's variants this is, as part of a folder name, as in "mode7"; may be empty."""
+        return ""
+
+    @property
+    def shuffle(self) -> bool:
+        """Whether training reads samples in a new random order every epoch."""
+        return True
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the first optimizer, for the record."""
+        return float(next(iter(self.optimizers.values())).param_groups[0]["lr"])
+
+    @abstractmethod
+    def inputs(self) -> Inputs:
+        """What turns samples into the batches of this model."""
+
+    @abstractmethod
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """One training step: forward, backward, its optimizers; returns detached scalar losses by name.
+
+        The first of them is the one shown and recorded.
+        """
+
+    @abstractmethod
+    def evaluate(self, batch: Batch) -> dict[str, Tensor]:
+        """Per-sample results, each (B,): `merit` (0 to 1, higher is better), `loss`, and what a table needs."""
+
+    def end_epoch(self, validation: Mapping[str, float]) -> None:
+        """Step the schedulers; `validation` has `merit` (mean) and `loss` (sum over samples)."""
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """'did you mean X?' where something is near, and in any case what there is."""
+    close = get_close_matches(word, known, n=1, cutoff=0.5)
+    return (f"did you mean {close[0]!r}? " if close else "") + f"there is: {', '.join(known)}"
+
+
+def models() -> list[str]:
+    """Names of all models: the files beside this package's `core`."""
+    here = Path(__file__).parent.parent
+    return sorted(path.stem for path in here.glob("*.py") if not path.stem.startswith("_"))
+
+
+def find(name: str) -> type[Model]:
+    """The Model of that name, imported from its file. Raises ValueError naming the nearest one."""
+    if name not in models():
+        raise ValueError(f"no model {name!r}; {nearest(name, models())}")
+    model: type[Model] = importlib.import_module(f"...{name}", __name__).MODEL
+    return model
+
+
+def model_options(name: str, values: Mapping[str, Any]) -> ModelOptions:
+    """The options object of a model. Raises ValueError for an option it does not have, naming the nearest."""
+    kind = find(name).options_type
+    known = [f.name for f in fields(kind)]
+    for option in values:
+        if option not in known:
+            raise ValueError(f"{name} has no option {option!r}; {nearest(option, known)}")
+    return kind(**values)
+
+
+def create(name: str, options: ModelOptions) -> Model:
+    """A fresh model; its weights come from torch's random state. Raises ValueError when options are not its own."""
+    kind: Any = find(name)
+    if not isinstance(options, kind.options_type):
+        raise ValueError(f"{name} takes {kind.options_type.__name__}, not {type(options).__name__}")
+    model: Model = kind(options)
+    return model

@@ -1,0 +1,32 @@
+"""Models are found by name, and say what is wrong with what they are given."""
+
+import pytest
+import torch
+from facevox.models.core.device import choose
+from facevox.models.core.model import ModelOptions, create, find, model_options, models
+from facevox.models.gender import Gender, GenderOptions
+
+
+def test_models_are_found_by_file_name():
+    assert "gender" in models()
+    assert find("gender") is Gender
+    with pytest.raises(ValueError, match=r"no model 'gendre'; did you mean 'gender'\? there is: "):
+        find("gendre")
+
+
+def test_options_are_checked_by_name():
+    assert model_options("gender", {"mode": 3}) == GenderOptions(mode=3)
+    with pytest.raises(ValueError, match=r"gender has no option 'dropuot'; did you mean 'dropout'\?"):
+        model_options("gender", {"dropuot": 0.1})
+    with pytest.raises(ValueError, match="gender takes GenderOptions, not ModelOptions"):
+        create("gender", ModelOptions())
+
+
+def test_places():
+    assert str(choose("cpu")) == "cpu fp32"
+    assert choose("cpu", "bf16").bf16
+    with pytest.raises(ValueError, match="device 'gpu', precision 'auto': expected one of auto, cpu, cuda"):
+        choose("gpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="torch sees no GPU here"):
+            choose("cuda")
