@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+# Before torch is imported: its threads spin against the build and stream workers that the tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from facevox.builders.core.run import BuildOptions, run
 from facevox.builders.population.clips import ForgeOptions
