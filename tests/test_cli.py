@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 
 import facevox
 import pytest
@@ -114,14 +115,17 @@ def test_wrong_arguments_exit_with_2(words):
 @pytest.mark.skipif(
     os.geteuid() != 0, reason="root can read everything, so it hands the command to somebody who cannot"
 )
-def test_no_permission_is_one_clear_line_for_root(release, tmp_path):
-    out = tmp_path / "out"
-    out.mkdir(mode=0o700)
+@pytest.mark.parametrize("words", ["info {out}", "build speakingfaces --raw {out} --out {out}/o"])
+def test_no_permission_is_one_clear_line_for_root(words):
     script = (
-        "import os, sys, facevox.loaders.info; from facevox.cli import main; "
+        "import os, sys, facevox.loaders.info, facevox.api, facevox.builders.speakingfaces; "
+        "import facevox.builders.core.estimate, fsspec.implementations.local; from facevox.cli import main; "
         "os.setuid(65534); sys.exit(main(sys.argv[1:]))"
     )
-    done = subprocess.run([sys.executable, "-c", script, "info", out], capture_output=True, text=True)
+    # Not below pytest's own folder, which nobody else may even look into.
+    with tempfile.TemporaryDirectory() as out:
+        line = [sys.executable, "-c", script, *words.format(out=out).split()]
+        done = subprocess.run(line, capture_output=True, text=True)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
     assert "Permission denied" in done.stderr
 

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 ARCHIVES = (".zip", ".tar")
 OPEN_AT_ONCE = 2
@@ -248,4 +249,6 @@ def open_raw(place: str) -> Folder:
         raise FileNotFoundError(
             f"{place}: no such release folder. Pass the folder that holds the release's own folders"
         )
+    if isinstance(fs, LocalFileSystem) and not os.access(root, os.R_OK | os.X_OK):
+        raise PermissionError(f"{place}: Permission denied. Ask for the right to read the release folder")
     return Folder(fs, root, place)
