@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from ...loaders.durable import write_bytes, written_aside
 from ...loaders.folder import TABLES, file_sha256
 from ...loaders.sample import FIELD_ENTRY, INDEX_KEYS, SPLITS, Config
 from .builder import Builder
-from .durable import write_bytes, written_aside
 from .plan import Plan
 from .shard import sidecar_path
 from .stage import Rejection

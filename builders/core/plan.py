@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...loaders.durable import write_json
 from ...loaders.folder import FolderError
 from .builder import Unit
-from .durable import write_json
 from .stage import Rejection
 
 

@@ -23,10 +23,10 @@ from typing import Any
 import cv2
 import pyarrow as pa
 
+from ...loaders.durable import PART
 from ...loaders.folder import FolderError
 from . import card
 from .builder import Builder, ReleaseOptions, Unit, find, nearest
-from .durable import PART
 from .plan import Plan, make, reconcile
 from .raw import Folder, open_raw
 from .shard import Progress, ShardJob, ShardResult, build, is_done

@@ -11,11 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from ...loaders.durable import PART, sync_folder, write_json
 from ...loaders.folder import file_sha256
 from ...loaders.media import clip_layout, picture_size
 from ...loaders.sample import SPLITS, Config, Sample, check_key
 from .builder import ReleaseOptions, Unit, find
-from .durable import PART, sync_folder, write_json
 from .plan import ShardSpec
 from .raw import Folder, open_raw
 from .stage import Attempts, Clock, Rejection

@@ -1,10 +1,8 @@
 """A training run's files: checkpoints that are whole or absent, and load without running any code of theirs."""
 
 import json
-import os
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -12,25 +10,12 @@ from zipfile import BadZipFile, ZipFile
 import torch
 from torch.serialization import get_unsafe_globals_in_checkpoint
 
+from ...loaders.durable import written_aside
 from .model import Model, create, model_options
 
 FORMAT = 1
 """Raised when older checkpoints can no longer be resumed."""
 MUST_MATCH = ("model", "folder", "config", "seed", "batch_size", "where", "limit")
-
-
-@contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
-    """Yield `path` + `.part` to write to; on success flush it and rename it to `path`, on failure remove it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        yield part
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
