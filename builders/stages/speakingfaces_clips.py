@@ -1,0 +1,95 @@
+"""One pass over a clip: measure every frame, align, encode, compare; and the sound without loss."""
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...loaders.media import ClipWriter, decode_audio, decode_frame, encode_flac
+from ..core.stage import Clock, Reject
+from .align import Aligner
+from .artifacts import Blur, Freeze, Palette
+from .speakingfaces_options import SpeakingFacesOptions
+from .speakingfaces_release import FPS, RATE
+
+Image = NDArray[np.uint8]
+
+
+class Source(Protocol):
+    """A clip's frames, numbered from 1, asked for in rising order, and its sounds."""
+
+    @property
+    def frames(self) -> int: ...
+
+    @property
+    def has_aligned(self) -> bool: ...
+
+    def picture(self, stream: int, number: int) -> Image:
+        """(H, W, 3) uint8 RGB of stream 1 thermal, 2 visual, 3 aligned. Raises Reject for an unfit picture."""
+
+    def sound(self, mic: int) -> NDArray[np.int16]:
+        """(samples,) int16 of microphone 1 or 2. Raises Reject for an unfit sound."""
+
+
+def clip_writer(options: SpeakingFacesOptions) -> ClipWriter:
+    return ClipWriter(options.effort, options.quality if options.quality >= 0 else None, FPS)
+
+
+def sounds(source: Source, name: str, clock: Clock) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Both microphones as FLAC with identical samples, and the facts about them."""
+    media, lengths = {}, []
+    for mic in (1, 2):
+        samples = source.sound(mic)
+        with clock("audio"):
+            media[f"mic{mic}.flac"] = encode_flac(samples, RATE)
+            if not np.array_equal(decode_audio(media[f"mic{mic}.flac"])[0], samples):
+                raise ValueError(f"{name}, microphone {mic}: FLAC did not keep the samples")
+            lengths.append(len(samples))
+    if lengths[0] != lengths[1]:
+        with clock("audio"):
+            raise Reject(f"microphones of different lengths: {lengths[0]} and {lengths[1]} samples", name)
+    by_audio = lengths[0] * FPS // RATE
+    facts = {"sample_rate": RATE, "samples": lengths[0], "frames_by_audio": by_audio}
+    # The release cuts frame start from (start-1)/28 s on, and sound from start/28 s on.
+    return media, facts | {"audio_lag": 1 / FPS}
+
+
+class ClipPass:
+    """Decode, measure, align, encode, compare, frame by frame; only encoded frames are kept."""
+
+    def __init__(self, options: SpeakingFacesOptions, aligner: Aligner, clock: Clock) -> None:
+        self.options, self.aligner, self.clock = options, aligner, clock
+
+    def run(self, source: Source) -> tuple[dict[str, bytes], dict[str, Any]]:
+        """Media and evidence of one clip."""
+        visual_clip, thermal_clip = clip_writer(self.options), clip_writer(self.options)
+        blur, freeze, palette = Blur(), Freeze(self.options.freeze_frames), Palette()
+        for number in range(1, source.frames + 1):
+            thermal, visual = source.picture(1, number), source.picture(2, number)
+            with self.clock("artifacts"):
+                blur.add(visual)
+                freeze.add(thermal)
+                palette.add(thermal)
+            if source.has_aligned and self.aligner.wants(number):
+                aligned = source.picture(3, number)
+                with self.clock("align"):
+                    self.aligner.add(number, visual, aligned)
+            self._encode(visual_clip, visual)
+            self._encode(thermal_clip, thermal)
+        media = {"visual.webp": visual_clip.finish(), "thermal.webp": thermal_clip.finish()}
+        stored = source.has_aligned and (self.options.materialize_aligned or self.aligner.fails)
+        if stored:
+            aligned_clip = clip_writer(self.options)
+            for number in range(1, source.frames + 1):
+                self._encode(aligned_clip, source.picture(3, number))
+            media["aligned.webp"] = aligned_clip.finish()
+        evidence = {**self.aligner.facts(), **blur.facts(), **freeze.facts(), **palette.facts()}
+        return media, {**evidence, "aligned_stored": stored}
+
+    def _encode(self, clip: ClipWriter, frame: Image) -> None:
+        with self.clock("encode"):
+            payload = clip.add(frame)
+        if self.options.quality < 0:
+            with self.clock("check"):
+                if not np.array_equal(decode_frame(payload, frame.shape[1], frame.shape[0]), frame):
+                    raise ValueError("the encoded frame does not decode to the same pixels")
