@@ -1,7 +1,7 @@
 """Face detectors behind one call, and dlib's 68 landmarks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Box = tuple[float, float, float, float]
 """left, top, right, bottom in pixels; right and bottom are the first column and row outside."""
 
-NAMES = ("dlib-hog", "dlib-hog-up1", "dlib-cnn", "dlib-cnn-up1", "onnx:FILE")
+NAMES = ("dlib-hog", "dlib-hog-up1", "dlib-cnn", "dlib-cnn-up1", "mtcnn", "onnx:FILE")
 """`-up1` doubles the picture first, as the published SpeakingFaces scripts do; it finds faces from 40 px, not 80 px."""
 
 YUNET_SUPPRESSION = 0.3
@@ -57,8 +57,8 @@ class Detector(Protocol):
 def open_detector(name: str, models: Path | None = None, threshold: float | None = None) -> Detector:
     """A detector by name (`NAMES`), loaded once per process; `models` is a folder that is searched first.
 
-    `threshold` is the lowest score kept; None is the detector's own: 0 for dlib's two, 0.9 for an ONNX file, which
-    must have the outputs of YuNet. Raises ValueError for an unknown name, a damaged or foreign file,
+    `threshold` is the lowest score kept; None is the detector's own: 0 for dlib's two, 0.8 for MTCNN, 0.9 for an
+    ONNX file, which must have the outputs of YuNet. Raises ValueError for an unknown name, a damaged or foreign file,
     FileNotFoundError for a missing file, ModuleNotFoundError for a missing package.
     """
     if name.startswith("onnx:") or name.endswith(".onnx"):
@@ -68,7 +68,18 @@ def open_detector(name: str, models: Path | None = None, threshold: float | None
         raise ValueError(
             f"detector {name!r}: not known{f'; did you mean {near[0]}?' if near else ''}. Known: {', '.join(NAMES)}"
         )
-    return _open_dlib(name, models, threshold)
+    return _open_mtcnn(models, threshold) if name == "mtcnn" else _open_dlib(name, models, threshold)
+
+
+@lru_cache(maxsize=4)
+def _open_mtcnn(models: Path | None, threshold: float | None) -> Detector:
+    # torch is wanted by this detector alone.
+    from .mtcnn import Mtcnn, MtcnnOptions
+
+    defaults = MtcnnOptions()
+    if threshold is None:
+        return Mtcnn(defaults, models)
+    return Mtcnn(replace(defaults, thresholds=(*defaults.thresholds[:2], threshold)), models)
 
 
 @lru_cache(maxsize=16)
@@ -107,7 +118,7 @@ class DlibHog:
     threshold: float
 
     def __call__(self, image: NDArray[np.uint8]) -> list[Face]:
-        boxes, scores, _ = self.run.run(_checked(image), self.upsample, self.threshold)
+        boxes, scores, _ = self.run.run(rgb_picture(image), self.upsample, self.threshold)
         return _best_first([Face(_edges(box), float(score)) for box, score in zip(boxes, scores, strict=True)])
 
 
@@ -121,7 +132,7 @@ class DlibCnn:
     threshold: float
 
     def __call__(self, image: NDArray[np.uint8]) -> list[Face]:
-        found = self.run(_checked(image), self.upsample)
+        found = self.run(rgb_picture(image), self.upsample)
         faces = [Face(_edges(face.rect), float(face.confidence)) for face in found]
         return _best_first([face for face in faces if face.score >= self.threshold])
 
@@ -134,7 +145,7 @@ class YuNet:
     network: "cv2.FaceDetectorYN"
 
     def __call__(self, image: NDArray[np.uint8]) -> list[Face]:
-        height, width = _checked(image).shape[:2]
+        height, width = rgb_picture(image).shape[:2]
         self.network.setInputSize((width, height))
         try:
             _, rows = self.network.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
@@ -163,7 +174,7 @@ class Landmarks68:
         left, top, right, bottom = (round(edge) for edge in box)
         if right <= left or bottom <= top:
             raise ValueError(f"box {box}: expected left < right and top < bottom")
-        shape = self.predict(_checked(image), _dlib().rectangle(left, top, right - 1, bottom - 1))
+        shape = self.predict(rgb_picture(image), _dlib().rectangle(left, top, right - 1, bottom - 1))
         return np.array([(point.x, point.y) for point in shape.parts()], dtype=np.int32)
 
 
@@ -174,7 +185,8 @@ def open_landmarks(models: Path | None = None) -> Landmarks68:
     return Landmarks68(module.shape_predictor(str(locate("dlib-landmarks68", models))))
 
 
-def _checked(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def rgb_picture(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture, contiguous. Raises ValueError unless it is (H, W, 3) uint8 and not empty."""
     shape, kind = getattr(image, "shape", None), getattr(image, "dtype", type(image))
     if kind != np.uint8 or shape is None or len(shape) != 3 or shape[2] != 3 or 0 in shape:
         raise ValueError(f"picture of shape {shape}, {kind}: expected RGB of shape (H, W, 3), uint8")

@@ -33,9 +33,27 @@ def _dlib(name: str, file: str, sha256: str, licence: str) -> Network:
 
 CC0 = "CC0 1.0 (face_recognition_models README)"
 
+MTCNN_DIGESTS = {
+    "pnet": "ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5",
+    "rnet": "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee",
+    "onet": "94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3",
+}
+
 NETWORKS = {
     network.name: network
     for network in (
+        *(
+            Network(
+                f"mtcnn-{net}",
+                f"{net}.lz4",
+                sha256,
+                "arrays",
+                "MIT (mtcnn 1.0.0)",
+                "mtcnn",
+                f"assets/weights/{net}.lz4",
+            )
+            for net, sha256 in MTCNN_DIGESTS.items()
+        ),
         _dlib(
             "dlib-cnn",
             "mmod_human_face_detector.dat",
@@ -87,6 +105,14 @@ def locate(name: str, models: Path | None = None) -> Path:
     raise FileNotFoundError(f"{name}: no {entry.file}. {EXTRA}, or give the folder that holds it with --models")
 
 
+def read_checked(name: str, models: Path | None = None) -> tuple[Path, bytes]:
+    """The path and the bytes of a registered network whose file is small; the bytes returned are those checked."""
+    path = locate(name, models)
+    stored = path.read_bytes()
+    _same(path, hashlib.sha256(stored).hexdigest(), network(name).sha256)
+    return path, stored
+
+
 def _places(entry: Network, models: Path | None) -> list[Path]:
     spec = find_spec(entry.package) if entry.package else None
     # The package of dlib's files cannot be imported (it asks for pkg_resources), only found.
@@ -98,7 +124,10 @@ def _places(entry: Network, models: Path | None) -> list[Path]:
 def check(path: Path, sha256: str) -> None:
     """Raise ValueError unless the file has that digest."""
     stat = path.stat()
-    found = _digest(path, stat.st_size, stat.st_mtime_ns)
+    _same(path, _digest(path, stat.st_size, stat.st_mtime_ns), sha256)
+
+
+def _same(path: Path, found: str, sha256: str) -> None:
     if found != sha256:
         raise ValueError(
             f"{path}: sha256 {found[:16]}..., expected {sha256[:16]}...; damaged or another file, replace it"
