@@ -34,24 +34,28 @@ def save_json(path: Path, value: Any) -> None:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """A saved state, tensors on the CPU. Raises ValueError when the file is damaged, foreign or of another format.
+    """A saved state, tensors on the CPU. Raises ValueError when the file is damaged, foreign or of another format."""
+    state = read_tensors(path, "not a readable checkpoint. Remove it to begin anew, or choose another --out")
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise ValueError(f"{path}: not a checkpoint of this version of facevox. Choose another --out, or remove it")
+    return state
+
+
+def read_tensors(path: Path, damaged: str) -> Any:
+    """What torch.save wrote, tensors on the CPU. Raises ValueError saying `damaged`, or what foreign things it names.
 
     Nothing in the file is run: what it names beside tensors and plain values is listed first, and refused.
     """
-    damaged = f"{path}: not a readable checkpoint. Remove it to begin anew, or choose another --out"
     try:
         # torch does not compare the checksums of the file's parts: a flipped bit would become a weight.
         with ZipFile(path) as file:
             if file.testzip():
-                raise ValueError(damaged)
+                raise ValueError(f"{path}: {damaged}")
         if foreign := get_unsafe_globals_in_checkpoint(path):
-            raise ValueError(f"{path}: names {', '.join(sorted(foreign)[:3])}; not a checkpoint of facevox")
-        state = torch.load(path, map_location="cpu", weights_only=True)
+            raise ValueError(f"{path}: names {', '.join(sorted(foreign)[:3])}; only tensors and plain values are read")
+        return torch.load(path, map_location="cpu", weights_only=True)
     except (BadZipFile, NotImplementedError, EOFError, RuntimeError, KeyError, zlib.error):
-        raise ValueError(damaged) from None
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise ValueError(f"{path}: not a checkpoint of this version of facevox. Choose another --out, or remove it")
-    return state
+        raise ValueError(f"{path}: {damaged}") from None
 
 
 def check_match(path: Path, state: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

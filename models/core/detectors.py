@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .pretrained import EXTRA, locate
+from .pretrained import EXTRA, brief, locate, sha256, stated_digest
 
 if TYPE_CHECKING:
     import dlib
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Box = tuple[float, float, float, float]
 """left, top, right, bottom in pixels; right and bottom are the first column and row outside."""
 
-NAMES = ("dlib-hog", "dlib-hog-up1", "dlib-cnn", "dlib-cnn-up1", "mtcnn", "onnx:FILE")
+NAMES = ("dlib-hog", "dlib-hog-up1", "dlib-cnn", "dlib-cnn-up1", "mtcnn", "yunet", "onnx:FILE")
 """`-up1` doubles the picture first, as the published SpeakingFaces scripts do; it finds faces from 40 px, not 80 px."""
 
 YUNET_SUPPRESSION = 0.3
@@ -57,17 +57,21 @@ class Detector(Protocol):
 def open_detector(name: str, models: Path | None = None, threshold: float | None = None) -> Detector:
     """A detector by name (`NAMES`), loaded once per process; `models` is a folder that is searched first.
 
-    `threshold` is the lowest score kept; None is the detector's own: 0 for dlib's two, 0.8 for MTCNN, 0.9 for an
-    ONNX file, which must have the outputs of YuNet. Raises ValueError for an unknown name, a damaged or foreign file,
-    FileNotFoundError for a missing file, ModuleNotFoundError for a missing package.
+    `threshold` is the lowest score kept; None is the detector's own: 0 for dlib's two, 0.8 for MTCNN, 0.9 for YuNet
+    and other ONNX files. An ONNX file must have YuNet's outputs and, where FILE.sha256 lies beside it, that digest.
+    Raises ValueError for an unknown name, a damaged or foreign file, FileNotFoundError for a missing file,
+    ModuleNotFoundError for a missing package.
     """
     if name.startswith("onnx:") or name.endswith(".onnx"):
-        return _open_yunet(_onnx_file(name.removeprefix("onnx:"), models), threshold)
+        path = _onnx_file(name.removeprefix("onnx:"), models)
+        return _open_yunet(f"onnx:{path.name}", path, threshold)
     if name not in NAMES:
         near = get_close_matches(name, NAMES, 1, 0.4)
         raise ValueError(
             f"detector {name!r}: not known{f'; did you mean {near[0]}?' if near else ''}. Known: {', '.join(NAMES)}"
         )
+    if name == "yunet":
+        return _open_yunet(name, locate(name, models), threshold)
     return _open_mtcnn(models, threshold) if name == "mtcnn" else _open_dlib(name, models, threshold)
 
 
@@ -91,19 +95,23 @@ def _open_dlib(name: str, models: Path | None, threshold: float | None) -> Detec
 
 
 @lru_cache(maxsize=16)
-def _open_yunet(path: Path, threshold: float | None) -> Detector:
+def _open_yunet(name: str, path: Path, threshold: float | None) -> Detector:
     score = YUNET_SCORE if threshold is None else threshold
     try:
         network = cv2.FaceDetectorYN.create(str(path), "", (64, 64), score, YUNET_SUPPRESSION, YUNET_CANDIDATES)
     except cv2.error as error:
-        raise ValueError(f"{path}: not an ONNX network that OpenCV {cv2.__version__} reads ({_line(error)})") from None
-    return YuNet(f"onnx:{path.name}", network)
+        raise ValueError(f"{path}: not an ONNX network that OpenCV {cv2.__version__} reads ({brief(error)})") from None
+    return YuNet(name, network)
 
 
 def _onnx_file(file: str, models: Path | None) -> Path:
     places = [Path(file)] if models is None else [models / file, Path(file)]
     for path in places:
         if path.is_file():
+            if stated_digest(path) not in (None, sha256(path)):
+                raise ValueError(
+                    f"{path}: sha256 {sha256(path)[:16]}... is not the one in {path.name}.sha256; replace it"
+                )
             return path
     raise FileNotFoundError(f"{file}: no such ONNX file here{'' if models is None else f' or in {models}'}")
 
@@ -150,7 +158,7 @@ class YuNet:
         try:
             _, rows = self.network.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         except cv2.error as error:
-            raise ValueError(f"{self.name}: does not run on {width}x{height} like YuNet ({_line(error)})") from None
+            raise ValueError(f"{self.name}: does not run on {width}x{height} like YuNet ({brief(error)})") from None
         return _best_first([_yunet_face(row) for row in (() if rows is None else np.asarray(rows))])
 
 
@@ -207,7 +215,3 @@ def _dlib() -> Any:
     except ModuleNotFoundError:
         raise ModuleNotFoundError(f"dlib is not installed: {EXTRA}", name="dlib") from None
     return dlib
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

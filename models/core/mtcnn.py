@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .detectors import Face, rgb_picture
-from .pretrained import EXTRA, read_checked
+from .pretrained import EXTRA, locate, network
 
 Rows = NDArray[np.float64]
 """(N, 5): left, top, right, bottom in pixels, and score; best first after every suppression."""
@@ -101,8 +101,9 @@ def o_net() -> Cascade:
     return Cascade(nn.Sequential(*trunk), [nn.Linear(256, 4), nn.Linear(256, 10), nn.Linear(256, 2)])
 
 
-def load(name: str, network: Cascade, models: Path | None = None) -> Cascade:
-    """Fill a network with the registered weights of that name. Raises what `read_checked` raises.
+def load(name: str, cascade: Cascade, models: Path | None = None) -> Cascade:
+    """Fill a network with the registered weights of that name. Raises what `locate` raises, and
+    ModuleNotFoundError without lz4.
 
     The file is a compressed stream of float32 arrays, each behind a description of itself. Only the arrays' own
     numbers are read, in the order and of the sizes that the network has; nothing in the file is interpreted.
@@ -111,13 +112,13 @@ def load(name: str, network: Cascade, models: Path | None = None) -> Cascade:
         import lz4.frame
     except ModuleNotFoundError:
         raise ModuleNotFoundError(f"lz4 is not installed: {EXTRA}", name="lz4") from None
-    path, stored = read_checked(name, models)
-    parameters = list(network.parameters())
-    arrays = _arrays(lz4.frame.decompress(stored), [parameter.numel() for parameter in parameters], path)
+    path = locate(name, models)
+    parameters = list(cascade.parameters())
+    arrays = _arrays(lz4.frame.decompress(path.read_bytes()), [parameter.numel() for parameter in parameters], path)
     with torch.no_grad():
         for parameter, array in zip(parameters, arrays, strict=True):
             parameter.copy_(_stored_order(array, parameter))
-    return network.eval().requires_grad_(False)
+    return cascade.eval().requires_grad_(False)
 
 
 def _arrays(stream: bytes, counts: list[int], path: Path) -> Iterator[NDArray[np.float32]]:
@@ -153,7 +154,7 @@ class Mtcnn:
 
     def __call__(self, image: NDArray[np.uint8]) -> list[Face]:
         """Faces of an RGB picture (H, W, 3) uint8, best first. Raises ValueError for anything else."""
-        normal = (rgb_picture(image).astype(np.float32) - np.float32(127.5)) / np.float32(128)
+        normal = network("mtcnn-pnet").takes.normal(rgb_picture(image))
         with torch.inference_mode():
             rows = self._proposals(normal)
             rows = self._refined(normal, rows)
@@ -242,11 +243,11 @@ def _moved(rows: Rows, offsets: NDArray[np.float32], classes: NDArray[np.float32
     return np.concatenate([rows[:, :4] + offsets * sizes, classes[:, 1:]], axis=1)
 
 
-def _run(network: Cascade, normal: NDArray[np.float32], rows: Rows, side: int) -> list[NDArray[np.float32]]:
+def _run(cascade: Cascade, normal: NDArray[np.float32], rows: Rows, side: int) -> list[NDArray[np.float32]]:
     """The network's outputs for the crops of all rows, a bounded number at a time."""
     image = torch.from_numpy(normal).permute(2, 0, 1)
     starts = range(0, max(len(rows), 1), CROPS_AT_ONCE)
-    parts = [network(crops(image, rows[at : at + CROPS_AT_ONCE, :4], side)) for at in starts]
+    parts = [cascade(crops(image, rows[at : at + CROPS_AT_ONCE, :4], side)) for at in starts]
     return [torch.cat(outputs).numpy() for outputs in zip(*parts, strict=True)]
 
 

@@ -90,3 +90,34 @@ def test_hog_finds_the_boxes_measured_on_real_pictures(real):
         assert len(open_detector("dlib-hog")(image)) == int(row["hog_faces_upsample0"]), row["path"]
         faces += len(found)
     assert (len(chosen), faces) > (50, 40)
+
+
+def test_an_onnx_detector_with_yunets_outputs_finds_what_was_planted(tmp_path, red_block_finder):
+    (tmp_path / "blocks.onnx").write_bytes(red_block_finder)
+    detect = open_detector("onnx:blocks.onnx", tmp_path)
+    assert detect.name == "onnx:blocks.onnx"
+    for height, width in ((64, 96), (100, 150)):
+        image = np.zeros((height, width, 3), np.uint8)
+        image[24:32, 40:48, 0] = 255
+        image[40:48, 64:72, 0] = 240
+        image[8:16, 8:16, 2] = 255
+        faces = detect(image)
+        assert [face.box for face in faces] == [pytest.approx((36, 20, 52, 36)), pytest.approx((60, 36, 76, 52))]
+        assert [face.score for face in faces] == pytest.approx([1.0, 240 / 255], abs=1e-3)
+        expected = np.array([40, 24]) + np.arange(5)[:, None] * 2
+        np.testing.assert_allclose(faces[0].points, expected, atol=1e-3)
+        assert faces[0].points.dtype == np.float32
+    assert len(open_detector("onnx:blocks.onnx", tmp_path, threshold=0.97)(image)) == 1
+    assert detect(np.zeros((40, 40, 3), np.uint8)) == []
+
+
+def test_an_onnx_file_with_other_outputs_or_another_digest_is_refused(tmp_path, colour_means):
+    (tmp_path / "means.onnx").write_bytes(colour_means)
+    with pytest.raises(ValueError, match="does not run on 60x40 like YuNet"):
+        open_detector("means.onnx", tmp_path)(np.zeros((40, 60, 3), np.uint8))
+    (tmp_path / "means.onnx.sha256").write_text("0" * 64 + "  means.onnx\n")
+    with pytest.raises(ValueError, match=r"is not the one in means.onnx.sha256"):
+        open_detector("means.onnx", tmp_path)
+    (tmp_path / "face_detection_yunet_2023mar.onnx").write_bytes(colour_means)
+    with pytest.raises(ValueError, match="expected 8f2383e4dd3cfbb4"):
+        open_detector("yunet", tmp_path)

@@ -204,7 +204,7 @@ def test_damaged_and_foreign_checkpoints_are_refused(options, tmp_path):
         (home / "last.pt").write_bytes(whole)
         assert same(found, checkpoint.load(home / "last.pt")), f"bit of byte {at} flipped, and nobody noticed"
     torch.save({"format": 1, "run": Path("x")}, home / "last.pt")
-    with pytest.raises(ValueError, match="names .*; not a checkpoint of facevox"):
+    with pytest.raises(ValueError, match="names .*; only tensors and plain values are read"):
         fit(replace(options, out=tmp_path))
     torch.save({"weights": {}}, home / "last.pt")
     with pytest.raises(ValueError, match="not a checkpoint of this version"):
