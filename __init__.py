@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import bench, build, forge, open, show, stream, train, verify  # noqa: A004 - facevox.open is the name users know from zipfile, PIL
+    from .api import bench, build, forge, open, show, stats, stream, train, verify  # noqa: A004 - facevox.open is the name users know from zipfile, PIL
     from .loaders.folder import Folder, FolderError
     from .loaders.huggingface import load_dataset
     from .loaders.stream import Stream, StreamOptions
@@ -15,6 +15,7 @@ _HOME = {
     "forge": "api",
     "open": "api",
     "show": "api",
+    "stats": "api",
     "stream": "api",
     "train": "api",
     "verify": "api",
@@ -35,6 +36,7 @@ __all__ = [
     "load_dataset",
     "open",
     "show",
+    "stats",
     "stream",
     "train",
     "verify",

@@ -12,6 +12,7 @@ from .loaders.verify import Verdict
 
 if TYPE_CHECKING:
     from .benchmarks.core.table import Table
+    from .loaders.statistics import Statistics
     from .models.core.train import Report
 
 
@@ -176,3 +177,20 @@ def show(path: str | Path, key: str, out: str | Path | None = None, frame: int |
     from .loaders.picture import draw
 
     return draw(Folder(path), key, Path(out) if out else Path(f"{key}.png"), frame)
+
+
+def stats(path: str | Path, out: str | Path | None = None, *, format: str = "text") -> "Statistics":  # noqa: A002 - the word of the command line
+    """Count a built folder beside the published tables; the result has .text(), .markdown(), .json() and .panels.
+
+    With `out`, a folder outside the dataset folder, the tables are also written there as statistics.txt, .md or .json
+    (by `format`: text, markdown, json) and the histograms as statistics.png. Reads tables/ only, never a shard.
+    Raises ValueError for a dataset without published statistics, an unknown format or an `out` inside the folder.
+    """
+    from .loaders.statistics import FORMATS, statistics, write
+
+    if format not in FORMATS:
+        raise ValueError(f"format={format!r}: expected one of {', '.join(FORMATS)}")
+    found = statistics(Folder(path))
+    if out is not None:
+        write(found, Folder(path), Path(out), format)
+    return found

@@ -15,6 +15,7 @@ EPILOG = """examples:
   facevox build speakingfaces --raw R --out O --workers 2
   facevox build speakingfaces --raw R --out O --dry-run     what it would write, and how long it would take
   facevox info O;  facevox verify O;  facevox show O KEY
+  facevox stats O --out S                               the paper's tables counted in O, and histograms
 
 The same build command again resumes after any interruption. Errors are one line, exit code 2."""
 
@@ -96,6 +97,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     show.add_argument("--out", help="the picture to write (default: KEY.png here)")
     show.add_argument("--frame", type=int, help="frame to show, from 1 (default: the middle one)")
     show.set_defaults(run=_show)
+    _add_stats(commands.add_parser("stats", help="a folder's counts beside the published tables"))
     doctor = commands.add_parser("doctor", help="what is installed, what is missing, what to do")
     doctor.set_defaults(run=_doctor)
     demo = commands.add_parser("demo", help="the whole road on a made-up release, in minutes")
@@ -306,6 +308,23 @@ def _show(options: argparse.Namespace) -> int:
     from .api import show
 
     print(show(options.folder, options.key, options.out, options.frame))
+    return 0
+
+
+def _add_stats(parser: argparse.ArgumentParser) -> None:
+    parser.description = "The paper's statistics tables counted in a built folder, beside the published values."
+    parser.add_argument("folder", help="a built dataset folder")
+    parser.add_argument("--format", choices=("text", "markdown", "json"), default="text", help="how to print it")
+    parser.add_argument("--out", help="also write the tables and histograms (statistics.png) into this folder")
+    parser.set_defaults(run=_stats)
+
+
+def _stats(options: argparse.Namespace) -> int:
+    from .api import stats
+
+    print(stats(options.folder, options.out, format=options.format).words(options.format))
+    if options.out:
+        print(f"written: {options.out}/statistics.png", file=sys.stderr)
     return 0
 
 

@@ -39,6 +39,7 @@ def test_help_imports_nothing_heavy():
         ["forge", "speakingfaces"],
         ["forge", "faults"],
         ["show"],
+        ["stats"],
         ["verify"],
     ],
 )

@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import yaml
 
 from ...loaders.durable import write_bytes, written_aside
-from ...loaders.folder import TABLES, file_sha256
+from ...loaders.folder import TABLES, Folder, file_sha256
 from ...loaders.sample import FIELD_ENTRY, INDEX_KEYS, SPLITS, Config
+from ...loaders.statistics import Statistics, described, statistics
 from .builder import Builder
 from .plan import Plan
 from .shard import sidecar_path
@@ -70,7 +71,8 @@ def finish(out: Path, builder: Builder, plan: Plan) -> None:
     _table(out, "quarantine", pa.Table.from_pylist(rejections, schema=QUARANTINE))
     _table(out, "identities", totals.identities(schema, builder.person_facts, configs))
     write_bytes(out / "tables" / "README.md", _tables_card(builder).encode())
-    write_bytes(out / "README.md", _card(builder, configs, totals, rejections, plan.options).encode())
+    counted = statistics(Folder(out)) if totals.facts and builder.name in described() else None
+    write_bytes(out / "README.md", _card(builder, configs, totals, rejections, plan.options, counted).encode())
     _checksums(out, {row["file"]: row["sha256"] for row in manifest if row["file"]})
 
 
@@ -198,6 +200,7 @@ def _card(
     totals: Totals,
     rejections: list[dict[str, str]],
     options: Mapping[str, Any],
+    counted: Statistics | None,
 ) -> str:
     ending = WRITERS[options["format"]].ending
     head = yaml.safe_dump(_front_matter(builder, configs, totals, ending), sort_keys=False)
@@ -209,11 +212,12 @@ def _card(
         _contents(configs, totals),
         _built_with(builder, options),
         "## Terms\n\n" + _rows((*TERMS, "samples"), [(*terms, count) for terms, count in sorted(totals.terms.items())]),
-        _people(totals, builder.person_facts),
+        _statistics(counted) if counted else "",
         _left_out(rejections),
         _loading(configs, totals),
         "# About the real release" if totals.forged else "",
         builder.card(),
+        counted.errata.markdown() if counted else "",
         _dictionary(configs),
     ]
     return "\n".join(part.strip() + "\n" for part in parts if part)
@@ -242,25 +246,13 @@ def _contents(configs: tuple[Config, ...], totals: Totals) -> str:
     return "## Contents\n\n" + _rows(("config", "split", "samples", "people", "frames", "minutes", "MB"), rows)
 
 
-def _people(totals: Totals, person_facts: tuple[str, ...]) -> str:
-    """How the people in the folder are distributed, split by split: the first thing to know about its bias."""
-    rows: list[tuple[Any, ...]] = []
-    by_split = {split: [f for f in totals.facts.values() if f["split"] == split] for split in SPLITS}
-    for name in person_facts[1:]:
-        values = {f[name] for f in totals.facts.values() if f[name] is not None}
-        if all(isinstance(value, str) for value in values):
-            rows += [
-                (name, v, *(sum(f[name] == v for f in people) for people in by_split.values())) for v in sorted(values)
-            ]
-        else:
-            rows.append(
-                (name, "least, mean, most", *(_spread([f[name] for f in people]) for people in by_split.values()))
-            )
-    return "## People\n\n" + _rows(("fact", "value", *SPLITS), rows)
+def _statistics(counted: Statistics) -> str:
+    """The paper's tables beside this folder's, and how people and measurements are distributed.
 
-
-def _spread(values: list[float]) -> str:
-    return f"{min(values)}, {sum(values) / len(values):.1f}, {max(values)}" if values else "-"
+    Numbers alone: a picture would make every build load a drawing library, whose versions draw other bytes.
+    """
+    draws = "`facevox stats THIS_FOLDER --out DIR` prints these tables and draws the histograms."
+    return "\n\n".join(["## Statistics", draws, *(table.markdown(3) for table in counted.tables)])
 
 
 def _left_out(rejections: list[dict[str, str]]) -> str:

@@ -1,0 +1,76 @@
+"""Histograms of a built folder on one page, told apart by shade and hatch as well as by colour."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .distributions import Panel
+
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
+"""Blue, orange, green, purple of Okabe and Ito's palette, which colour-blind readers can tell apart."""
+HATCHES = ("", "///", "...", "xxx")
+COLUMNS = 3
+
+
+def draw(panels: Sequence[Panel], title: str, out: Path) -> Path:
+    """Draw every panel that has something to show on one PNG, three in a row; returns its path."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    shown = [panel for panel in panels if any(any(heights) for heights in panel.series.values())]
+    lines = max(1, math.ceil(len(shown) / COLUMNS))
+    figure = pyplot.figure(figsize=(15, 0.6 + 3.8 * lines), layout="constrained")
+    figure.suptitle(title, fontsize=14)
+    for place, panel in enumerate(shown, 1):
+        axes = figure.add_subplot(lines, COLUMNS, place)
+        (_bins if panel.edges else _categories)(axes, panel)
+        axes.set_title(panel.title, fontsize=11, loc="left", fontweight="bold", pad=20)
+        axes.set_xlabel(panel.bins if panel.edges else "")
+        axes.set_ylabel(panel.heights)
+        if not panel.heights.startswith("%"):
+            axes.yaxis.get_major_locator().set_params(integer=True)
+            axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="y", color="0.88", linewidth=0.7)
+        axes.set_axisbelow(True)
+        above = {"loc": "lower left", "bbox_to_anchor": (-0.015, 0.985), "columnspacing": 1.2}
+        axes.legend(**above, ncols=len(panel.series), fontsize=8.5, frameon=False)
+    if any(panel.edges for panel in shown):
+        figure.supxlabel("The outermost bars of a histogram also hold what lies beyond its axis.", fontsize=9)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out, dpi=100, metadata={"Software": "facevox"})
+    pyplot.close(figure)
+    return out
+
+
+def _bins(axes: Any, panel: Panel) -> None:
+    """Stacked bars over the bins; the outermost bins hold what lies beyond them."""
+    edges, below = np.array(panel.edges), np.zeros(len(panel.edges) - 1)
+    for number, (name, heights) in enumerate(panel.series.items()):
+        style = {"color": COLOURS[number % 4], "hatch": HATCHES[number % 4], "edgecolor": "white", "linewidth": 0.6}
+        axes.bar(edges[:-1], heights, np.diff(edges), below, align="edge", label=f"{name} ({sum(heights):,})", **style)
+        below += heights
+    if panel.logarithmic:
+        axes.set_xscale("log")
+    axes.set_xlim(edges[0], edges[-1])
+    if panel.mark is not None:
+        axes.axvline(panel.mark, color="black", linestyle="--", linewidth=1)
+        words = {"text": f" threshold {panel.mark:g}", "xy": (panel.mark, 0.94), "xycoords": axes.get_xaxis_transform()}
+        axes.annotate(**words, fontsize=8)
+
+
+def _categories(axes: Any, panel: Panel) -> None:
+    """Bars side by side, their heights written above them."""
+    places, width = np.arange(len(panel.categories)), 0.8 / len(panel.series)
+    for number, (name, heights) in enumerate(panel.series.items()):
+        style = {"color": COLOURS[number % 4], "hatch": HATCHES[number % 4], "edgecolor": "white", "linewidth": 0.6}
+        at = places + (number - (len(panel.series) - 1) / 2) * width
+        drawn = axes.bar(at, heights, width, label=name, **style)
+        axes.bar_label(drawn, labels=[f"{height:.3g}" if height else "" for height in heights], fontsize=8, padding=1)
+    axes.set_xticks(places, panel.categories, fontsize=9)
+    axes.margins(y=0.15)
