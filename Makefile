@@ -1,5 +1,5 @@
-# make demo   set up, then forge, build, verify, load and draw a small dataset
-# make test   set up, then lint, type-check and test; SLOW=1 adds the slow tests, ARGS=... goes to pytest
+# make demo   set up, then forge, build, verify, load and draw a small dataset, train on another, print a table
+# make test   set up, then lint, type-check and test, one process per core; SLOW=1 adds the slow tests, ARGS=... goes to pytest
 PY ?= python3
 BIN := .venv/bin
 # uv does not read pip's configuration: hand it the local wheels and the certificates that pip knows of, if any.
@@ -12,7 +12,7 @@ demo: .venv/ready
 	$(BIN)/facevox demo
 
 test: .venv/ready-test lint
-	$(BIN)/python -m pytest $(if $(SLOW),,-m "not slow") $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(if $(SLOW),,-m "not slow") $(ARGS)
 
 lint: .venv/ready-test
 	$(BIN)/ruff check .

@@ -1,8 +1,6 @@
 """Fixtures: forged releases, folders built from them, and the real data where there is some."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 # Before torch is imported: its threads spin against the build and stream workers that the tests start.
@@ -76,17 +74,6 @@ def built(release, tmp_path_factory) -> dict[str, Folder]:
     """The release built in every format by one process, small shards."""
     home = tmp_path_factory.mktemp("built")
     return {name: build(release, home / name, format=name, shard_mb=4) for name in FORMATS}
-
-
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory) -> tuple[Path, str]:
-    """What `facevox demo --keep` leaves behind, and what it printed."""
-    home = tmp_path_factory.mktemp("demo")
-    done = subprocess.run(
-        [sys.executable, "-m", "facevox", "demo", "--keep"], cwd=home, capture_output=True, text=True, timeout=600
-    )
-    assert done.returncode == 0, done.stderr
-    return home / "facevox-demo", done.stdout
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,9 @@ import os
 import subprocess
 import sys
 import tempfile
-from contextlib import nullcontext
 
 import facevox
 import pytest
-from facevox import demo as demo_module
 from facevox.cli import main
 
 
@@ -174,31 +172,3 @@ def test_verify_exits_with_1_when_something_is_wrong(built, tmp_path, capsys):
 def test_faults_from_the_command_line(release, tmp_path, capsys):
     assert main(["forge", "faults", "--release", str(release), "--out", str(tmp_path / "damaged"), "--seed", "1"]) == 0
     assert "empty_zip: image_" in capsys.readouterr().out
-
-
-@pytest.mark.slow
-def test_the_demo_walks_the_whole_road(demo):
-    home, said = demo
-    assert "sound" in said
-    assert (home / "facevox-demo.png").stat().st_size > 10_000
-    assert (home / "runs" / "gender-mode7" / "seed0" / "best.pt").is_file()
-    rows = [line.split() for line in said.splitlines() if line.startswith("1  ")]
-    assert [row[4] for row in rows] == ["validation", "test"]
-
-
-@pytest.mark.parametrize("fails", [False, True])
-def test_the_demo_cleans_up(fails, tmp_path, monkeypatch):
-    homes = []
-
-    def walk(home, workers):
-        homes.append(home)
-        (home / "release").mkdir()
-        if fails:
-            raise OSError("disk full")
-
-    monkeypatch.setattr(demo_module, "_walk", walk)
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(OSError, match="disk full") if fails else nullcontext():
-        demo_module.run(keep=False, workers=1)
-    assert not homes[0].exists()
-    assert not list(tmp_path.iterdir())
