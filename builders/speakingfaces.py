@@ -1,6 +1,7 @@
 """SpeakingFaces (Abdrakhmanova et al., Sensors 2021): thermal and visual video of 142 people, silent and speaking."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 from ..loaders.sample import Config, Sample
@@ -12,11 +13,13 @@ from .stages.speakingfaces_clips import ClipPass, sounds
 from .stages.speakingfaces_facts import CLIPS, EVIDENCE, FORGED_TERMS, SOUNDS, SPOKEN, TERMS, WHO
 from .stages.speakingfaces_listing import Listing
 from .stages.speakingfaces_options import SpeakingFacesOptions
+from .stages.speakingfaces_recording import RecordingClip
+from .stages.speakingfaces_recordings import RecordingListing
 from .stages.speakingfaces_release import FPS, ReleaseClip
 
 
 class SpeakingFaces(Builder):
-    """Utterances (session 2) and stills (session 1) from the published archives, zipped or extracted."""
+    """Utterances (session 2) and stills (session 1) from the published archives or from raw recordings."""
 
     name = "speakingfaces"
     title = "SpeakingFaces"
@@ -43,14 +46,19 @@ class SpeakingFaces(Builder):
         return [f"Clips are LOSSY (WebP quality {self.how.quality}); facts were measured on the original frames."]
 
     def units(self, raw: Folder, config: str) -> Iterator[Unit | Rejection]:
+        if self.how.source == "raw":
+            return RecordingListing(raw, config, self.how.subjects, self.how.as_recorded).units()
         return Listing(raw, config, self.how.subjects).units()
 
     def read(self, raw: Folder, unit: Unit, clock: Clock) -> Iterator[Sample]:
-        source = ReleaseClip(raw, unit, clock)
+        kind = RecordingClip if self.how.source == "raw" else ReleaseClip
+        with closing(kind(raw, unit, clock)) as source:
+            yield from self._samples(source, unit, clock)
+
+    def _samples(self, source: ReleaseClip | RecordingClip, unit: Unit, clock: Clock) -> Iterator[Sample]:
         stem, spoken = source.stem, unit.config == "utterances"
         heard, audio = sounds(source, stem.text, clock) if spoken else ({}, {})
-        spans = [tuple(span) for span in unit.details["spans"]]
-        aligner = Aligner(spans, stem.scale, self.how.check_aligned == "all")
+        aligner = Aligner(source.spans, stem.scale, self.how.check_aligned == "all")
         seen, evidence = ClipPass(self.how, aligner, clock).run(source)
         person, row = unit.details["person"], unit.details.get("row", {})
         about: dict[str, Any] = {
@@ -62,7 +70,7 @@ class SpeakingFaces(Builder):
             "seconds": source.frames / FPS,
             "release_name": f"{unit.details['archive']}:{stem.text}",
         }
-        about |= {"command": stem.command} if spoken else {}
+        about |= {"command": stem.command, **source.facts} if spoken else {}
         about |= FORGED_TERMS if unit.details["forged"] else TERMS
         yield Sample(unit.key, unit.identity, unit.split, heard | seen, person | about | row | audio | evidence)
 

@@ -1,5 +1,6 @@
 """A raw release read in place: folder, zip and tar look the same, on any fsspec file system; nothing is unpacked."""
 
+import io
 import os
 import struct
 import tarfile
@@ -10,13 +11,15 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 ARCHIVES = (".zip", ".tar")
 OPEN_AT_ONCE = 2
+_LOCAL_HEADER, _LOCAL_LENGTHS = 30, 26
+"""Bytes before a zip member's name, and where the lengths of its name and extra field stand in them."""
 
 
 MAX_ENTRIES = 1_000_000
@@ -61,6 +64,10 @@ class Raw(ABC):
     @abstractmethod
     def read(self, name: str, limit: int) -> bytes:
         """All bytes of one file. Raises ValueError above `limit` bytes or on damage, FileNotFoundError if absent."""
+
+    @abstractmethod
+    def open(self, name: str) -> BinaryIO:
+        """One file to read and seek in, of any size; close it after use. Raises ValueError and FileNotFoundError."""
 
     @abstractmethod
     def close(self) -> None:
@@ -115,6 +122,12 @@ class Folder(Raw):
             raise self._too_large(name, len(data), limit)
         return data
 
+    def open(self, name: str) -> BinaryIO:
+        path = self._path(name)
+        if problem := self._problem(self.fs.info(path)):
+            raise ValueError(f"{self.label}/{name}: {problem}; not read")
+        return cast(BinaryIO, self.fs.open(path, "rb"))
+
     def inside(self, stem: str) -> Raw | None:
         """The archive `stem.zip` or `stem.tar`, else the folder `stem`, opened in place; None when there is none.
 
@@ -158,8 +171,39 @@ class _Within(Raw):
     def read(self, name: str, limit: int) -> bytes:
         return self._above.read(name, limit)
 
+    def open(self, name: str) -> BinaryIO:
+        return self._above.open(name)
+
     def close(self) -> None:
         """Nothing is held open."""
+
+
+class _Window(io.RawIOBase):
+    """Bytes start..start+size of an archive, as a file of its own; closing it leaves the archive open."""
+
+    def __init__(self, file: Any, start: int, size: int) -> None:
+        self._file, self._start, self._size, self._at = file, start, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._at = max(0, offset + (0, self._at, self._size)[whence])
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        wanted = max(0, min(len(buffer), self._size - self._at))
+        self._file.seek(self._start + self._at)
+        data: bytes = self._file.read(wanted)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
 
 
 class Zip(Raw):
@@ -198,6 +242,22 @@ class Zip(Raw):
             raise ValueError(f"{self.label}/{name}: {len(data):,} bytes, the directory says {info.file_size:,}")
         return data
 
+    def open(self, name: str) -> BinaryIO:
+        """A stored member is read in place; a compressed one from its start whenever it is read backwards."""
+        try:
+            info = self._zip.getinfo(name)
+            member = self._zip.open(info)
+        except KeyError:
+            raise FileNotFoundError(f"{self.label}/{name}: not in the archive") from None
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, struct.error) as error:
+            raise ValueError(f"{self.label}/{name}: cannot be read ({error}). Download the archive again") from None
+        if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
+            return cast(BinaryIO, member)
+        member.close()
+        self._file.seek(info.header_offset + _LOCAL_LENGTHS)
+        start = info.header_offset + _LOCAL_HEADER + sum(struct.unpack("<HH", self._file.read(4)))
+        return cast(BinaryIO, _Window(self._file, start, info.file_size))
+
     def close(self) -> None:
         self._zip.close()
         self._file.close()
@@ -231,6 +291,11 @@ class Tar(Raw):
         if len(data) != size:
             raise ValueError(f"{self.label}/{name}: {len(data):,} of {size:,} bytes, the archive is cut short")
         return data
+
+    def open(self, name: str) -> BinaryIO:
+        if name not in self._at:
+            raise FileNotFoundError(f"{self.label}/{name}: not in the archive")
+        return cast(BinaryIO, _Window(self._file, *self._at[name]))
 
     def close(self) -> None:
         self._file.close()

@@ -64,8 +64,21 @@ class ForgeOptions:
         default=True,
         metadata={"help": "let some commands and frames have shifts of their own, published as conditional rules"},
     )
+    raw: bool = field(
+        default=False,
+        metadata={"help": "raw recordings (AVI, WAV, plans) in place of the published archives: build --source raw"},
+    )
+    as_recorded: bool = field(
+        default=False, metadata={"help": "with --raw: the recorder's file names, as in 1_1_4_0.avi (0 is thermal)"}
+    )
+    mishaps: bool = field(
+        default=True,
+        metadata={"help": "with --raw: split and misread commands with their rescue table, missing and short files"},
+    )
 
     def __post_init__(self) -> None:
+        if self.as_recorded and not self.raw:
+            raise ValueError("as_recorded names raw recordings: it needs raw (--raw)")
         limits = {"subjects": (1, 142), "positions": (1, 9), "utterances": (0, 60), "frames": (4, 900)}
         for name, (low, high) in (limits | {"stills_frames": (0, 900)}).items():
             if not low <= getattr(self, name) <= high:

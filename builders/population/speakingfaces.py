@@ -1,13 +1,11 @@
 """Forge a small SpeakingFaces release: the real layout, names and formats, with known truth beside it."""
 
-import io
 import json
 import os
-import wave
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,14 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..stages.align import homography
-from .clips import Cast, Clip, ForgeOptions, Segment, lay_out, shifts, split_of, subjects
+from .clips import Cast, Clip, ForgeOptions, lay_out, shifts, split_of, subjects
+from .filming import grain, heard, shots, wav
 from .glitches import with_artifacts, with_deviations
 from .heads import head
 from .people import draw
 from .portrait import CENTRE
-from .scene import Pose, Shot, Stage, at_position, mouth_gap
+from .recordings import forge_recordings, write_plans
+from .scene import Stage, mouth_gap
 from .tables import write_tables
-from .voices import RATE, loudness, microphones, speak
+from .voices import loudness
 
 FOLDERS = {
     1: ("thr_image", "rgb_image", "rgb_image_aligned"),
@@ -33,8 +33,6 @@ FOLDERS = {
 }
 ARCHIVES = {1: ("image_only", "io"), 2: ("image_audio", "ia")}
 _STAMP = (2020, 1, 1, 0, 0, 0)
-_CHIN_ROOM = 18.0
-"""Rows that a clean clip keeps free below the chin for swaying and speaking."""
 
 
 __all__ = ["ForgeOptions", "forge", "plan", "truth_path"]
@@ -88,32 +86,6 @@ class _Sink:
             self.zip.close()
 
 
-def _segment(clip: Clip, frame: int) -> Segment:
-    return next(part for part in clip.segments if part.first <= frame <= part.last)
-
-
-def _shots(clip: Clip, options: ForgeOptions, chin: float, opening: NDArray[np.float64]) -> Iterator[Shot]:
-    """What the cameras see, frame by frame; the head sways a little. `chin`: rows from face centre to chin."""
-    random = np.random.default_rng(
-        [options.seed, clip.subject, clip.trial, clip.session, clip.position, clip.command, 9]
-    )
-    base = clip.segments[-1]
-    dx, dy = base.dx / options.scale, base.dy / options.scale
-    still = at_position(clip.position, 378.0 + dx + random.normal(0, 4), min(252.0 + dy, 512.0 - _CHIN_ROOM - chin))
-    if clip.artifact in ("chin", "both"):
-        still = replace(still, y=512.0 - chin + random.uniform(54, 62))
-    phase, sway = random.uniform(0, 2 * np.pi, 3), random.uniform(0.6, 2.0, 3)
-    for frame in range(1, clip.frames + 1):
-        turn = np.sin(2 * np.pi * frame / np.array([61.0, 83.0, 47.0]) + phase) * sway
-        pose: Pose = replace(still, x=still.x + 1.5 * turn[0], y=still.y + turn[1], roll=still.roll + 0.8 * turn[2])
-        part = _segment(clip, frame)
-        jump = part.dx - base.dx if part.why == "jump" else 0
-        blurred = clip.artifact in ("blur", "both") and clip.span[0] <= frame <= clip.span[1]
-        shift = base if part.why == "jump" else part
-        pose = replace(pose, opening=float(opening[frame - 1]))
-        yield Shot(pose, shift.dx, shift.dy, jump, 5.0 if blurred else 0.0)
-
-
 def _png(frame: NDArray[np.uint8]) -> bytes:
     """Run lengths alone are a third faster than a search for repeats, and as small on these pictures."""
     quick = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
@@ -128,10 +100,8 @@ def _write_frames(
     held = b""
     command = f"_{clip.command}" if clip.session == 2 else ""
     chin = float(stage.head.points[8, 1] / options.scale - CENTRE[1])
-    for frame, shot in enumerate(_shots(clip, options, chin, opening), 1):
-        random = np.random.default_rng(
-            [options.seed, clip.subject, clip.trial, clip.session, clip.position, clip.command, frame, 10]
-        )
+    for frame, shot in enumerate(shots(clip, options, chin, opening), 1):
+        random = grain(clip, options, frame)
         visual = stage.visual(shot, random)
         frozen = clip.artifact == "freeze" and clip.span[0] < frame <= clip.span[1]
         held = held if frozen else _png(stage.thermal(shot, random))
@@ -144,23 +114,12 @@ def _write_frames(
     return places
 
 
-def _wav(track: NDArray[np.int16]) -> bytes:
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes(track.astype("<i2").tobytes())
-    return buffer.getvalue()
-
-
 def _write_sound(sink: _Sink, clip: Clip, cast: Cast, options: ForgeOptions) -> NDArray[np.float64]:
     """Both microphones; returns how far the mouth opens, (frames,) in 0..1."""
-    random = np.random.default_rng([options.seed, clip.subject, clip.trial, clip.position, clip.command, 13])
-    sound = speak(cast.person, clip.said, clip.samples, random)
-    for mic, track in enumerate(microphones(sound, random, clip.artifact == "noise"), 1):
+    sound, tracks = heard(clip, cast, options)
+    for mic, track in enumerate(tracks, 1):
         name = f"{clip.subject}_{clip.trial}_2_{clip.position}_{clip.command}_{mic}.wav"
-        sink.add(f"trial_{clip.trial}/mic{mic}_audio_cmd_trim/{name}", _wav(track))
+        sink.add(f"trial_{clip.trial}/mic{mic}_audio_cmd_trim/{name}", wav(track))
     return loudness(sound, clip.frames)
 
 
@@ -177,7 +136,9 @@ def _truth(clip: Clip, options: ForgeOptions, places: list[Any]) -> dict[str, An
 
 
 def _forge_subject(out: Path, options: ForgeOptions, number: int) -> tuple[dict[str, Any], int, int]:
-    """One subject's archives: (truth of its clips, frame pairs, bytes of the members)."""
+    """One subject's archives or recordings: (truth of its clips, frame pairs, bytes of the members)."""
+    if options.raw:
+        return forge_recordings(out, options, plan(options), number)
     cast = plan(options)[number]
     subject = cast.person.subject
     sessions = sorted({clip.session for clip in cast.clips})
@@ -206,7 +167,7 @@ def forge(
         raise FileExistsError(f"{out}: expected a new or empty folder to forge into. Choose another, or remove it.")
     out.mkdir(parents=True, exist_ok=True)
     casts = plan(options)
-    written = write_tables(out, casts, options)
+    written = write_tables(out, casts, options) + (write_plans(out, casts, options) if options.raw else 0)
     done: dict[int, tuple[dict[str, Any], int, int]] = {}
 
     def report(number: int, result: tuple[dict[str, Any], int, int]) -> None:

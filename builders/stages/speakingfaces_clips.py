@@ -24,6 +24,9 @@ class Source(Protocol):
     @property
     def has_aligned(self) -> bool: ...
 
+    @property
+    def audio_lag(self) -> float: ...
+
     def picture(self, stream: int, number: int) -> Image:
         """(H, W, 3) uint8 RGB of stream 1 thermal, 2 visual, 3 aligned. Raises Reject for an unfit picture."""
 
@@ -50,8 +53,7 @@ def sounds(source: Source, name: str, clock: Clock) -> tuple[dict[str, bytes], d
             raise Reject(f"microphones of different lengths: {lengths[0]} and {lengths[1]} samples", name)
     by_audio = lengths[0] * FPS // RATE
     facts = {"sample_rate": RATE, "samples": lengths[0], "frames_by_audio": by_audio}
-    # The release cuts frame start from (start-1)/28 s on, and sound from start/28 s on.
-    return media, facts | {"audio_lag": 1 / FPS}
+    return media, facts | {"audio_lag": source.audio_lag}
 
 
 class ClipPass:

@@ -95,6 +95,18 @@ SPOKEN = (
     Fact("samples", pa.int32(), "audio samples per microphone"),
     Fact("frames_by_audio", pa.int32(), "samples * 28 // rate; the release is one frame short where this is one more"),
     Fact("audio_lag", pa.float32(), "seconds by which the release's cutting rule delays sound against picture"),
+    Fact(
+        "recorded", pa.list_(RUN), "frames of the position's raw recording that make up the clip; null: from archives"
+    ),
+    Fact(
+        "sound_moved", pa.int32(), "samples by which a cut from raw begins earlier than the release's; null: archives"
+    ),
+    Fact(
+        "trim_proposed", pa.int32(), "frames to keep by the end of speech plus 1 s; null: no speech end found or asked"
+    ),
+    Fact("trimmed_by", pa.string(), "who set the end: proposal, decision, rescue table, or '' for the plan"),
+    Fact("beginning_removed", pa.int16(), "frames cut off at the beginning up to the last sideways jump"),
+    Fact("rescue", pa.string(), "what the rescue table asked for: copy, trim, merge and trim, or ''"),
 )
 CLIPS = (
     Field("visual.webp", "clip", "visual frames as captured (768x512 in the real release)"),

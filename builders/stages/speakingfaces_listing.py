@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,17 +103,11 @@ class Listing:
             yield self.tables.rejection("", split, f"{stem}.zip", f"{stem}.zip: not in the release folder")
             return
         groups: dict[Place, Group] = {}
-        strays: Counter[str] = Counter()
-        for entry in archive.entries():
-            if problem := self._sort_in(entry, subject, groups):
-                strays[problem] += 1
-                if strays[problem] <= MAX_STRAYS:
-                    yield self.tables.rejection("", split, f"{archive.label}/{entry.name}", problem)
-        for problem, count in strays.items():
-            if count > MAX_STRAYS:
-                yield self.tables.rejection(
-                    "", split, archive.label, f"{count - MAX_STRAYS:,} further members: {problem}"
-                )
+        yield from sort_members(
+            archive,
+            lambda entry: self._sort_in(entry, subject, groups),
+            lambda place, reason: self.tables.rejection("", split, place, reason),
+        )
         if person is None:
             for place in sorted(groups, key=lambda p: (p.trial, p.position, p.command)):
                 reason = f"subject {subject} has no row in metadata/subjects.csv"
@@ -220,9 +214,8 @@ class Listing:
     ) -> Unit:
         entries = group.entries()
         listing = "\n".join(f"{entry.name} {entry.size} {entry.crc}" for entry in entries)
-        facts = {"subject": subject, "age": person["age"], "gender": person["gender"], "ethnicity": person["ethnicity"]}
-        facts |= {"trial": place.trial, "position": place.position, "accessories": person[f"acc_trial_{place.trial}"]}
-        details = {"archive": stem, "command": place.command, "frames": len(group.frames[1]), "person": facts}
+        details = {"archive": stem, "command": place.command, "frames": len(group.frames[1])}
+        details |= {"person": person_facts(subject, person, place)}
         details |= self.tables.made | {
             "aligned": bool(group.frames[3]),
             "files": hashlib.sha256(listing.encode()).hexdigest(),
@@ -233,6 +226,28 @@ class Listing:
 
     def _key(self, subject: int, place: Place) -> str:
         return utterance_key(subject, place) if self.config == "utterances" else still_key(subject, place, 1)
+
+
+def sort_members(
+    archive: Raw, sort_in: Callable[[Entry], str | None], reject: Callable[[str, str], Rejection]
+) -> Iterator[Rejection]:
+    """Hand every member to `sort_in`; what it says against one becomes a row, with the rest counted from MAX_STRAYS."""
+    strays: Counter[str] = Counter()
+    for entry in archive.entries():
+        if problem := sort_in(entry):
+            strays[problem] += 1
+            if strays[problem] <= MAX_STRAYS:
+                yield reject(f"{archive.label}/{entry.name}", problem)
+    for problem, count in strays.items():
+        if count > MAX_STRAYS:
+            yield reject(archive.label, f"{count - MAX_STRAYS:,} further members: {problem}")
+
+
+def person_facts(subject: int, person: dict[str, Any], place: Place) -> dict[str, Any]:
+    """What a sample says about who is seen, and where the camera stood."""
+    facts = {"subject": subject, "age": person["age"], "gender": person["gender"], "ethnicity": person["ethnicity"]}
+    worn = person[f"acc_trial_{place.trial}"]
+    return facts | {"trial": place.trial, "position": place.position, "accessories": worn}
 
 
 def still_key(subject: int, place: Place, first: int) -> str:

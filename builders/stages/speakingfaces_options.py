@@ -11,6 +11,19 @@ from .artifacts import FROZEN_FRAMES
 class SpeakingFacesOptions(ReleaseOptions):
     """How SpeakingFaces is encoded and checked."""
 
+    source: str = field(
+        default="release",
+        metadata={
+            "help": "release: the published archives of pictures and trimmed sounds; raw: whole recordings (AVI and "
+            "WAV per position, in video_audio_raw/ and video_only_raw/ or {train,valid,test}_data/sub_N), cut by the "
+            "recording plan commands_subN_trialM.csv and mended by salvage_mission_all_data.csv (default: release)",
+            "choices": ("release", "raw"),
+        },
+    )
+    as_recorded: bool = field(
+        default=False,
+        metadata={"help": "raw files bear the recorder's names: thermal 0, visual 1, no session, as in 1_1_4_0.avi"},
+    )
     effort: int = field(default=0, metadata={"help": "lossless WebP effort, 0 fast to 6 small"})
     quality: int = field(
         default=-1, metadata={"help": "write lossy clips of this quality, 0 to 100 (default: lossless)"}
@@ -29,6 +42,10 @@ class SpeakingFacesOptions(ReleaseOptions):
 
     def check(self) -> None:
         """Raises ValueError for a value out of range."""
+        if self.source not in ("release", "raw"):
+            raise ValueError(f"source {self.source!r}: expected release or raw")
+        if self.as_recorded and self.source != "raw":
+            raise ValueError("as_recorded tells how raw files are named: it needs source raw (--source raw)")
         if self.check_aligned not in ("ends", "all"):
             raise ValueError(f"check_aligned {self.check_aligned!r}: expected ends or all")
         if self.freeze_frames < 2:

@@ -9,6 +9,7 @@ from ...loaders.media import decode_audio, decode_png, png_header
 from ..core.builder import Unit
 from ..core.raw import Folder
 from ..core.stage import Clock, Reject
+from .align import Span
 from .speakingfaces_listing import MAX_PNG_BYTES, MAX_WAV_BYTES
 
 FPS = 28
@@ -23,6 +24,9 @@ THERMAL = (464, 348)
 class ReleaseClip:
     """Frames and sounds of one unit; frames count from 1, streams are 1 thermal, 2 visual, 3 aligned."""
 
+    audio_lag = 1 / FPS
+    """The release cuts frame start from (start - 1)/28 s on, and sound from start/28 s on."""
+
     def __init__(self, raw: Folder, unit: Unit, clock: Clock) -> None:
         archive = raw.inside(unit.details["archive"])
         if archive is None:
@@ -32,6 +36,11 @@ class ReleaseClip:
         self.archive, self.clock, self.stem = archive, clock, Stem(unit)
         self.first, self.frames = unit.details["first"], unit.details["frames"]
         self.has_aligned = bool(unit.details["aligned"])
+        self.spans: list[Span] = [tuple(span) for span in unit.details["spans"]]
+        self.facts: dict[str, Any] = {}
+
+    def close(self) -> None:
+        """Nothing is held open but the archive."""
 
     def picture(self, stream: int, number: int) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 RGB. Raises Reject for a picture that is not as the release's pictures are."""

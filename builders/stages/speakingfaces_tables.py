@@ -84,7 +84,7 @@ class Metadata:
         if table is None:
             where = f"{self.raw.label}/{name}"
             raise FileNotFoundError(
-                f"{where}: not found. --raw must be the release folder that holds metadata/ and image_audio/"
+                f"{where}: not found. --raw must be the folder that holds metadata/ and the archives or recordings"
             )
         people: dict[int, dict[str, Any]] = {}
         rows: list[Rejection] = []

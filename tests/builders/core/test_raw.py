@@ -44,6 +44,23 @@ def test_every_kind_lists_and_reads_alike(inside):
         assert inside.read(name, 10_000) == data
 
 
+def test_opened_members_are_read_and_sought_in_like_files(inside):
+    data = FILES["sub_1/deep/b.bin"]
+    with inside.open("sub_1/deep/b.bin") as file, inside.open("sub_1/a.txt") as other:
+        assert file.seek(300) == 300
+        assert file.read(20) == data[300:320]
+        assert other.read(2) == b"fi"
+        assert file.read(5) == data[320:325]
+        file.seek(-7, io.SEEK_END)
+        assert file.read(100) == data[-7:]
+        assert file.read(1) == b""
+        file.seek(0)
+        assert file.read() == data
+    assert inside.read("sub_1/a.txt", 100) == b"first"
+    with pytest.raises(FileNotFoundError):
+        inside.open("sub_1/none")
+
+
 def test_reading_is_bounded(inside):
     with pytest.raises(ValueError, match="expected at most 100; not read"):
         inside.read("sub_1/deep/b.bin", 100)

@@ -1,0 +1,55 @@
+"""The end of an utterance: speech that ends at a known sample is found, and at most a second is left."""
+
+import numpy as np
+import pytest
+from facevox.builders.population.people import draw
+from facevox.builders.population.voices import microphones, speak
+from facevox.builders.stages.trim import proposed_frames, speech_end, trim
+
+RATE = 44_100
+
+
+def recording(seconds: float, silence: float, noise: float, seed: int) -> tuple[np.ndarray, int]:
+    random = np.random.default_rng(seed)
+    count = round(seconds * RATE)
+    spoken = microphones(speak(draw(0, seed), "turn off the kitchen light please", count, random), random)[0]
+    track = random.normal(0, noise, count + round(silence * RATE))
+    track[:count] += spoken
+    return np.clip(np.round(track), -32768, 32767).astype(np.int16), count
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("noise", [0.0, 5.0, 40.0, 150.0])
+def test_speech_ends_where_it_was_forged_to_end(seed, noise):
+    sound, end = recording(2.0, 1.7, noise, seed)
+    found = speech_end(sound, sound)
+    assert found is not None
+    assert abs(found - end) < 0.12 * RATE
+    kept = proposed_frames(sound, sound)
+    assert kept is not None
+    assert kept * 1575 <= found + RATE < (kept + 1) * 1575
+
+
+def test_short_silence_is_kept_whole():
+    sound, _ = recording(2.0, 0.5, 20.0, 3)
+    assert proposed_frames(sound, sound) == len(sound) // 1575
+
+
+@pytest.mark.parametrize("kind", ["silent", "hiss", "hum", "empty", "click"])
+def test_nothing_is_proposed_where_no_speech_is_heard(kind):
+    random = np.random.default_rng(1)
+    sound = {
+        "silent": np.zeros(RATE),
+        "hiss": random.normal(0, 300, RATE),
+        "hum": 3000 * np.sin(np.arange(RATE) / 40),
+        "empty": np.zeros(0),
+        "click": np.where(np.arange(RATE) == 20_000, 9000, random.normal(0, 30, RATE)),
+    }[kind].astype(np.int16)
+    assert proposed_frames(sound, sound) is None
+
+
+def test_a_person_overrules_the_proposal():
+    assert trim(40, None) == (40, "proposal")
+    assert trim(None, None) == (None, "")
+    assert trim(40, 55) == (55, "decision")
+    assert trim(None, 12) == (12, "decision")
