@@ -102,7 +102,7 @@ SPOKEN = (
         "sound_moved", pa.int32(), "samples by which a cut from raw begins earlier than the release's; null: archives"
     ),
     Fact(
-        "trim_proposed", pa.int32(), "frames to keep by the end of speech plus 1 s; null: no speech end found or asked"
+        "trim_proposed", pa.int32(), "samples to keep by the end of speech plus 1 s; null: no speech end found or asked"
     ),
     Fact("trimmed_by", pa.string(), "who set the end: proposal, decision, rescue table, or '' for the plan"),
     Fact("beginning_removed", pa.int16(), "frames cut off at the beginning up to the last sideways jump"),

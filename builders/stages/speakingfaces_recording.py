@@ -16,7 +16,7 @@ from .beginning import EXAMINED, last_jump
 from .recording_plan import FPS, FRAME_SAMPLES, RATE, whole_frames
 from .speakingfaces_listing import MAX_WAV_BYTES
 from .speakingfaces_release import MAX_SAMPLES, THERMAL, VISUAL, Stem, placed
-from .trim import proposed_frames, trim
+from .trim import proposed_samples, trim
 
 FULL_HD = (1920, 1080)
 REGION = (576, 500)
@@ -145,17 +145,15 @@ class RecordingClip:
                 raise Reject(f"microphones of different lengths: {lengths} ({about})", self._place("mic2"))
         begin = details["begin"] // FRAME_SAMPLES
         end = len(cut[1]) if details["end"] is None else min(details["end"], len(cut[1]))
-        with self.clock("trim"):
-            rescued = bool(details["rescue"])
-            heard = cut[1][begin * FRAME_SAMPLES : end]
-            proposed = None if rescued else proposed_frames(heard, recorded)
-            keep, trimmed_by = trim(proposed, details.get("trim"))
-            if keep is not None:
-                end = min(end, (begin + keep) * FRAME_SAMPLES)
         with self.clock("beginning"):
             left = self._numbers[begin : whole_frames(end)]
             jump = last_jump([self._frame(2, number) for number in left[: EXAMINED + 1]], self.stem.scale)
         begin += jump
+        with self.clock("trim"):
+            heard, rescued = cut[1][begin * FRAME_SAMPLES : end], bool(details["rescue"])
+            proposed = None if rescued else proposed_samples(heard, recorded)
+            kept, trimmed_by = trim(len(heard), proposed, details.get("trim"))
+            end = begin * FRAME_SAMPLES + kept
         self._numbers = self._numbers[begin : whole_frames(end)]
         if not self._numbers:
             raise Reject(f"no whole frame is left of {len(cut[1]):,} samples of sound", self._place("mic1"))
@@ -165,7 +163,7 @@ class RecordingClip:
             "recorded": _runs(self._numbers),
             "sound_moved": FRAME_SAMPLES,
             "trim_proposed": proposed,
-            "trimmed_by": "rescue table" if rescued and details["end"] is not None else trimmed_by,
+            "trimmed_by": trimmed_by or ("rescue table" if details["end"] is not None else ""),
             "beginning_removed": jump,
             "rescue": details["rescue"],
         }

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .recording_plan import RATE, whole_frames
+from .recording_plan import FRAME_SAMPLES, RATE, whole_frames
 
 WINDOW = 441
 """Samples of 10 ms."""
@@ -38,14 +38,18 @@ def speech_end(sound: NDArray[np.int16], recording: NDArray[np.int16]) -> int | 
     return int(last[-1] + RUN) * WINDOW if len(last) else None
 
 
-def proposed_frames(sound: NDArray[np.int16], recording: NDArray[np.int16]) -> int | None:
-    """Whole video frames to keep of an utterance: up to one second after its speech; None where none is found."""
+def proposed_samples(sound: NDArray[np.int16], recording: NDArray[np.int16]) -> int | None:
+    """Samples to keep of an utterance: whole video frames up to one second after its speech; None where none is found.
+
+    An utterance that ends sooner is kept as it is.
+    """
     end = speech_end(sound, recording)
-    return None if end is None else whole_frames(min(end + RATE, len(sound)))
+    return None if end is None else min(whole_frames(end + RATE) * FRAME_SAMPLES, len(sound))
 
 
-def trim(proposed: int | None, decided: int | None) -> tuple[int | None, str]:
-    """(frames to keep, or None for all; who says so): a person's decision stands above the proposal."""
-    if decided is not None:
-        return decided, "decision"
-    return proposed, "proposal" if proposed is not None else ""
+def trim(samples: int, proposed: int | None, decided: int | None) -> tuple[int, str]:
+    """(samples to keep of `samples`, who says so): a person's decision stands above the proposal, "" for neither."""
+    keep = proposed if decided is None else decided
+    if keep is None or keep >= samples:
+        return samples, "" if decided is None else "decision"
+    return keep, "proposal" if decided is None else "decision"

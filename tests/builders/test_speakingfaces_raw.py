@@ -5,11 +5,13 @@ import shutil
 import wave
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from facevox.builders.core.run import BuildOptions, make_plan
+from facevox.builders.core.stage import Clock
 from facevox.builders.population.avi import AviWriter
 from facevox.builders.population.clips import ForgeOptions
 from facevox.builders.population.filming import wav
@@ -238,6 +240,24 @@ def test_planned_commands_without_a_published_row_are_left_out_as_the_authors_di
     alone = [unit for unit in units if unit.details.get("row", {}).keys() == {"command_text"}]
     assert first.split(",")[0] in {unit.details["row"]["command_text"] for unit in alone}
     assert len(alone) == 2
+
+
+def test_a_decided_length_stands_above_the_proposed_one(small):
+    options = SpeakingFacesOptions(source="raw")
+    builder, raw, plan = make_plan(BuildOptions("speakingfaces", str(small), Path("unused"), release=options))
+    units = [unit for shard in plan.shards for unit in shard.units if unit.config == "utterances"]
+    lengths = {}
+    for decided in (None, 3 * 1575 + 40, 90 * 1575):
+        for unit in units:
+            asked = replace(unit, details={**unit.details, "trim": decided})
+            (sample,) = builder.read(raw, asked, Clock())
+            lengths[unit.key, decided] = (sample.facts["frames"], sample.facts["samples"], sample.facts["trimmed_by"])
+    raw.close()
+    for unit in units:
+        assert lengths[unit.key, 3 * 1575 + 40] == (3, 3 * 1575 + 40, "decision")
+        planned = unit.details["frames"]
+        assert lengths[unit.key, 90 * 1575] == (planned, planned * 1575, "decision")
+    assert {lengths[unit.key, None][2] for unit in units} == {"", "proposal"}
 
 
 @pytest.fixture

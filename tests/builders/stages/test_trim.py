@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from facevox.builders.population.people import draw
 from facevox.builders.population.voices import microphones, speak
-from facevox.builders.stages.trim import proposed_frames, speech_end, trim
+from facevox.builders.stages.trim import proposed_samples, speech_end, trim
 
 RATE = 44_100
 
@@ -25,14 +25,15 @@ def test_speech_ends_where_it_was_forged_to_end(seed, noise):
     found = speech_end(sound, sound)
     assert found is not None
     assert abs(found - end) < 0.12 * RATE
-    kept = proposed_frames(sound, sound)
+    kept = proposed_samples(sound, sound)
     assert kept is not None
-    assert kept * 1575 <= found + RATE < (kept + 1) * 1575
+    assert kept % 1575 == 0
+    assert kept <= found + RATE < kept + 1575
 
 
 def test_short_silence_is_kept_whole():
     sound, _ = recording(2.0, 0.5, 20.0, 3)
-    assert proposed_frames(sound, sound) == len(sound) // 1575
+    assert proposed_samples(sound, sound) == len(sound)
 
 
 @pytest.mark.parametrize("kind", ["silent", "hiss", "hum", "empty", "click"])
@@ -45,11 +46,13 @@ def test_nothing_is_proposed_where_no_speech_is_heard(kind):
         "empty": np.zeros(0),
         "click": np.where(np.arange(RATE) == 20_000, 9000, random.normal(0, 30, RATE)),
     }[kind].astype(np.int16)
-    assert proposed_frames(sound, sound) is None
+    assert proposed_samples(sound, sound) is None
 
 
 def test_a_person_overrules_the_proposal():
-    assert trim(40, None) == (40, "proposal")
-    assert trim(None, None) == (None, "")
-    assert trim(40, 55) == (55, "decision")
-    assert trim(None, 12) == (12, "decision")
+    assert trim(50, 40, None) == (40, "proposal")
+    assert trim(50, None, None) == (50, "")
+    assert trim(50, 50, None) == (50, "")
+    assert trim(50, 40, 45) == (45, "decision")
+    assert trim(50, None, 12) == (12, "decision")
+    assert trim(50, 40, 90) == (50, "decision")
