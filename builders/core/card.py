@@ -24,6 +24,7 @@ TERMS = ("source", "licence", "consent")
 """Facts that every sample of every dataset carries."""
 MANIFEST = pa.schema(
     [
+        ("kind", pa.string()),
         ("name", pa.string()),
         ("config", pa.string()),
         ("split", pa.string()),
@@ -66,6 +67,8 @@ def finish(out: Path, builder: Builder, plan: Plan) -> None:
             totals.add(sidecar, builder.person_facts)
             if rows:
                 index.write_table(pa.Table.from_pylist(rows, schema=schema))
+    archives = [r for r in rejections if r["kind"].endswith(" archive")]
+    manifest += [_archive_row(row) for row in archives]
     rejections.sort(key=lambda r: (r["config"], r["split"], r["key"], r["stage"], r["place"]))
     _table(out, "manifest", pa.Table.from_pylist(manifest, schema=MANIFEST))
     _table(out, "quarantine", pa.Table.from_pylist(rejections, schema=QUARANTINE))
@@ -91,7 +94,14 @@ def _manifest_row(sidecar: Mapping[str, Any]) -> dict[str, Any]:
     samples = sidecar["samples"]
     counts = {"samples": len(samples), "rejected": len(sidecar["rejections"])}
     keys = {"first_key": samples[0]["key"] if samples else None, "last_key": samples[-1]["key"] if samples else None}
-    return {name: sidecar.get(name) for name in MANIFEST.names} | counts | keys
+    return {name: sidecar.get(name) for name in MANIFEST.names} | {"kind": "shard"} | counts | keys
+
+
+def _archive_row(rejection: Mapping[str, str]) -> dict[str, Any]:
+    """An archive that gave nothing: a row without a file and without samples."""
+    counts = {"size": 0, "sha256": "", "units": 0, "samples": 0, "rejected": 0}
+    where = {"name": rejection["place"], "config": rejection["config"], "split": rejection["split"]}
+    return dict.fromkeys(MANIFEST.names) | {"kind": rejection["kind"]} | where | counts
 
 
 def _table(out: Path, name: str, table: pa.Table) -> None:
@@ -262,7 +272,13 @@ def _left_out(rejections: list[dict[str, str]]) -> str:
     first = {(r["config"], r["stage"]): r["reason"] for r in reversed(rejections)}
     rows = [(*at, count, first[at]) for at, count in sorted(per_stage.items())]
     text = "Each is a row of `tables/quarantine.parquet` with stage, place and reason; a broken archive is one row.\n\n"
-    return "## Left out\n\n" + text + _rows(("config", "stage", "rows", "first of them"), rows)
+    archives = defaultdict[tuple[str, str], list[str]](list)
+    for row in rejections:
+        if row["kind"].endswith(" archive"):
+            archives[row["config"], row["kind"]].append(row["place"])
+    named = [(*at, len(places), ", ".join(places)) for at, places in sorted(archives.items())]
+    listed = "\n\n" + _rows(("config", "archives", "count", "which"), named) if named else ""
+    return "## Left out\n\n" + text + _rows(("config", "stage", "rows", "first of them"), rows) + listed
 
 
 def _loading(configs: tuple[Config, ...], totals: Totals) -> str:
@@ -308,7 +324,8 @@ def _tables_card(builder: Builder) -> str:
 {head}---
 # Tables of {builder.title}
 
-`index`: one row per sample, its facts and where its bytes lie. `manifest`: one row per shard. `quarantine`: one row
+`index`: one row per sample, its facts and where its bytes lie. `manifest`: one row per shard, and one per archive that
+is missing, empty, unreadable or nobody's. `quarantine`: one row
 per thing left out, with stage, place and reason. `identities`: one row per person. Each loads as
 `load_dataset(THIS_FOLDER, NAME, split="train")`.
 """

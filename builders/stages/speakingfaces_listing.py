@@ -23,6 +23,9 @@ MAX_WAV_BYTES = 64 << 20
 MAX_STRAYS = 100
 """Members of one archive that fit no layout: so many rows each, then one row with the count of the rest."""
 
+ARCHIVE_ENDINGS = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".part", ".crdownload")
+_ARCHIVE = re.compile(r"sub_\d{1,3}_i[ao]\.(?:zip|tar)", re.ASCII)
+
 STREAMS = {"thr_image": 1, "rgb_image": 2, "rgb_image_aligned": 3}
 _PICTURE = re.compile(
     r"sub_(?P<sub>\d{1,3})_i[ao]/trial_(?P<trial>[12])/(?P<folder>(?:thr_image|rgb_image)(?:_cmd)?(?:_aligned)?)/"
@@ -71,11 +74,20 @@ class Listing:
 
     def units(self) -> Iterator[Unit | Rejection]:
         yield from self.tables.problems
+        yield from self._extra_archives()
         for subject in sorted(self.tables.people.keys() | self._subjects_on_disk()):
             if self.wanted is None or subject in self.wanted:
                 yield from self._subject(subject)
 
     # --- archives ---
+
+    def _extra_archives(self) -> Iterator[Rejection]:
+        """Archives beside the subjects' own that are nobody's, such as a second download of the same one."""
+        for root in ROOTS[self.config]:
+            for name in self.raw.names(root.rstrip("/") or "."):
+                if name.lower().endswith(ARCHIVE_ENDINGS) and not _ARCHIVE.fullmatch(name):
+                    reason = f"{root}{name}: not an archive of the release, expected names like sub_12_ia.zip; not read"
+                    yield self.tables.rejection("", "", f"{root}{name}", reason, "extra archive")
 
     def _subjects_on_disk(self) -> set[int]:
         pattern = re.compile(rf"sub_(\d{{1,3}})_{SUFFIX[self.config]}(?:\.zip|\.tar)?")
@@ -97,10 +109,12 @@ class Listing:
             stem, archive = self._archive(subject)
         except ValueError as error:
             label = str(error).split(":")[0]
-            yield self.tables.rejection("", split, label, str(error))
+            kind = "empty archive" if "empty file" in str(error) else "unreadable archive"
+            yield self.tables.rejection("", split, label, str(error), kind)
             return
         if archive is None:
-            yield self.tables.rejection("", split, f"{stem}.zip", f"{stem}.zip: not in the release folder")
+            reason = f"{stem}.zip: not in the release folder"
+            yield self.tables.rejection("", split, f"{stem}.zip", reason, "missing archive")
             return
         groups: dict[Place, Group] = {}
         yield from sort_members(

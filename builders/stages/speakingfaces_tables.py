@@ -177,6 +177,6 @@ class Metadata:
             )
         return {"forged": note is not None, "scale": 0.5 if size == "small" else 1.0}
 
-    def rejection(self, key: str, split: str, place: str, reason: str) -> Rejection:
+    def rejection(self, key: str, split: str, place: str, reason: str, kind: str = "Reject") -> Rejection:
         """A quarantine row of the listing stage."""
-        return Rejection(key, self.config, split, "list", place, reason)
+        return Rejection(key, self.config, split, "list", place, reason, kind)

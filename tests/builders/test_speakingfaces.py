@@ -366,6 +366,27 @@ def test_a_fault_loses_its_sample_alone_and_leaves_a_row(plain, tmp_path, build_
         assert lost == {row["key"] for row in rows if row["key"]}
 
 
+def test_missing_empty_and_extra_archives_are_in_manifest_and_card(plain, tmp_path, build_folder):
+    release, _ = plain
+    shutil.copytree(release, tmp_path / "release")
+    stems = sorted((tmp_path / "release" / "image_audio").glob("*.zip"))
+    stems[0].unlink()
+    stems[1].write_bytes(b"")
+    (tmp_path / "release" / "image_audio" / "sub_9_ia (1).zip").write_bytes(b"PK")
+    folder = build_folder(tmp_path / "release", tmp_path / "out", configs=("utterances",))
+    manifest = folder.table("manifest").to_pylist()
+    listed = {row["name"]: row["kind"] for row in manifest if row["kind"] != "shard"}
+    assert listed == {
+        f"image_audio/{stems[0].name}": "missing archive",
+        f"image_audio/{stems[1].name}": "empty archive",
+        "image_audio/sub_9_ia (1).zip": "extra archive",
+    }
+    card = (tmp_path / "out" / "README.md").read_text()
+    for name, kind in listed.items():
+        assert f"| utterances | {kind} | 1 | {name} |" in card
+    assert not check(tmp_path / "out").problems
+
+
 @pytest.mark.slow
 def test_all_faults_together_with_bounded_memory(plain, tmp_path):
     release, _ = plain
