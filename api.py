@@ -13,6 +13,8 @@ from .loaders.verify import Verdict
 if TYPE_CHECKING:
     from .benchmarks.core.table import Table
     from .loaders.statistics import Statistics
+
+    from .builders.core.decisions import Decision
     from .models.core.train import Report
 
 
@@ -194,3 +196,28 @@ def stats(path: str | Path, out: str | Path | None = None, *, format: str = "tex
     if out is not None:
         write(found, Folder(path), Path(out), format)
     return found
+
+
+def decide(
+    path: str | Path,
+    key: str,
+    *,
+    about: str,
+    verdict: str,
+    value: str | int | None = None,
+    reason: str = "",
+    who: str,
+) -> "Decision":
+    """Put a person's decision about a sample on record in `review.jsonl`; the next build of the folder applies it.
+
+    `facevox decide --help` lists what can be decided; verdict "undo" takes the person's earlier decision back. Raises
+    ValueError for words outside the schema, FolderError for a key that the folder knows nothing of.
+    """
+    from .builders.core.decisions import FILE, Decision, append, now, shown
+
+    folder = Folder(path)
+    if about == "trim" and isinstance(value, str) and value.isdecimal():
+        value = int(value)
+    decided = Decision(key, about, verdict, value, reason, who, now(), shown(folder, key))
+    append(folder.path / FILE, decided)
+    return decided

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from . import cli_decide
 from .cli_options import add_options, chosen, named
 
 EPILOG = """examples:
@@ -82,6 +83,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     )
     _add_train(commands.add_parser("train", help="train a model on a built folder", formatter_class=raw), given)
     _add_bench(commands.add_parser("bench", help="a published table beside measured values", formatter_class=raw))
+    cli_decide.add(commands)
     for name, run, text in (
         ("info", _info, "what a folder holds and how to load it"),
         ("verify", _verify, "check every byte, count and promise of a folder"),
@@ -132,7 +134,7 @@ def _add_build(parser: argparse.ArgumentParser, given: Sequence[str]) -> None:
     parser.add_argument("--raw", required=True, help="the release folder (archives stay packed)")
     parser.add_argument("--out", required=True, type=Path, help="the dataset folder to make, resume or extend")
     parser.add_argument(
-        "--config", action="append", default=[], help="only this config; may be repeated (default: all)"
+        "--config", action="append", default=[], help="only this config; may be repeated (default: the main ones)"
     )
     parser.add_argument(
         "--format", default="tar", metavar="FORMAT", help="tar (WebDataset), parquet or arrow (default: tar)"

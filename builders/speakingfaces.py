@@ -10,7 +10,17 @@ from .core.raw import Folder
 from .core.stage import Clock, Rejection
 from .stages.align import Aligner
 from .stages.speakingfaces_clips import ClipPass, sounds
-from .stages.speakingfaces_facts import CLIPS, EVIDENCE, FORGED_TERMS, SOUNDS, SPOKEN, TERMS, WHO
+from .stages.speakingfaces_facts import (
+    CLIPS,
+    DECIDED,
+    EVIDENCE,
+    FORGED_TERMS,
+    SOUNDS,
+    SPOKEN,
+    TERMS,
+    VERDICTS,
+    WHO,
+)
 from .stages.speakingfaces_listing import Listing
 from .stages.speakingfaces_options import SpeakingFacesOptions
 from .stages.speakingfaces_recording import RecordingClip
@@ -26,10 +36,15 @@ class SpeakingFaces(Builder):
     licence = "cc-by-4.0"
     tags = ("face", "thermal", "speech", "biometrics", "multimodal")
     person_facts = ("subject", "gender", "age", "ethnicity", "release_split")
+    verdicts = VERDICTS
     options_type = SpeakingFacesOptions
     configs = (
-        Config("utterances", "One spoken command of session 2.", (*SOUNDS, *CLIPS), (*WHO, *SPOKEN, *EVIDENCE)),
-        Config("stills", "Up to 100 frames of the silent session 1 at one position.", CLIPS, (*WHO, *EVIDENCE)),
+        Config(
+            "utterances", "One spoken command of session 2.", (*SOUNDS, *CLIPS), (*WHO, *SPOKEN, *EVIDENCE, *DECIDED)
+        ),
+        Config(
+            "stills", "Up to 100 frames of the silent session 1 at one position.", CLIPS, (*WHO, *EVIDENCE, *DECIDED)
+        ),
     )
 
     def __init__(self, options: ReleaseOptions) -> None:

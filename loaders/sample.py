@@ -63,6 +63,8 @@ class Config:
     meaning: str
     fields: tuple[Field, ...]
     facts: tuple[Fact, ...]
+    default: bool = True
+    """Whether a build that names no config makes it."""
 
     def facts_type(self) -> pa.StructType:
         """The `json` member as an Arrow struct."""

@@ -11,13 +11,18 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ...loaders.sample import Config, Sample
+from .decisions import Decision
 from .raw import Folder
 from .stage import Clock, Rejection
 
 
 @dataclass(frozen=True)
 class Unit:
-    """One future sample, known from names and sizes alone; `details` (plain JSON) is all that `read` needs."""
+    """One future sample, known from names and sizes alone; `details` (plain JSON) is all that `read` needs.
+
+    A unit of several `samples` gives keys that begin with its own and `_`. `decisions` are those of people about its
+    samples; they are no part of its digest, and a changed one rebuilds its shard.
+    """
 
     key: str
     config: str
@@ -25,6 +30,8 @@ class Unit:
     identity: str
     size: int
     details: Mapping[str, Any] = field(default_factory=dict)
+    samples: int = 1
+    decisions: tuple[Decision, ...] = ()
 
     def digest(self) -> str:
         content = [self.key, self.config, self.split, self.identity, self.size, self.details]
@@ -51,6 +58,8 @@ class Builder(ABC):
     tags: ClassVar[tuple[str, ...]]
     person_facts: ClassVar[tuple[str, ...]]
     configs: ClassVar[tuple[Config, ...]]
+    verdicts: ClassVar[Mapping[str, Mapping[str, int]]] = {}
+    """Fact that sums up artifacts -> the facts with our verdicts on each, and their bits; people's word comes first."""
     expected_ratio: float = 1.0
     """Bytes written per byte of release, generously: asked for before a build starts."""
     options_type: ClassVar[type[ReleaseOptions]] = ReleaseOptions
@@ -70,8 +79,11 @@ class Builder(ABC):
         """List a release by names and sizes: what can be built, and what is already known to be unusable."""
 
     @abstractmethod
-    def read(self, raw: Folder, unit: Unit, clock: Clock) -> Iterator[Sample]:
-        """Read, check and encode one unit into one or more samples. Raises Reject when it is to be left out."""
+    def read(self, raw: Folder, unit: Unit, clock: Clock) -> Iterator[Sample | Rejection]:
+        """Read, check and encode one unit into one or more samples, and rows for those of several that are left out.
+
+        Raises Reject when the whole unit is to be left out.
+        """
 
     def notes(self) -> list[str]:
         """What a reader of the card must not miss about these options, such as lossy media."""

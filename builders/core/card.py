@@ -16,6 +16,7 @@ from ...loaders.sample import FIELD_ENTRY, INDEX_KEYS, SPLITS, Config
 from ...loaders.statistics import Statistics, described, statistics
 from .builder import Builder
 from .plan import Plan
+from .review import Followed, Review, Tally
 from .shard import sidecar_path
 from .stage import Rejection
 from .writers import WRITERS
@@ -51,11 +52,14 @@ def index_schema(configs: tuple[Config, ...]) -> pa.Schema:
     return pa.schema([*INDEX_KEYS, *facts.items(), ("fields", pa.list_(FIELD_ENTRY))])
 
 
-def finish(out: Path, builder: Builder, plan: Plan) -> None:
-    """Write tables, cards and, last, checksums.sha256, whose presence says that the folder is whole."""
+def finish(out: Path, builder: Builder, plan: Plan, review: Review) -> Followed:
+    """Write tables, cards and, last, checksums.sha256, whose presence says that the folder is whole.
+
+    Returns what became of people's decisions.
+    """
     (out / "checksums.sha256").unlink(missing_ok=True)
     configs = tuple(config for config in builder.configs if config.name in plan.options["configs"])
-    totals = Totals()
+    totals, tally = Totals(configs), Tally(review)
     rejections = [rejection.row() for rejection in plan.rejections]
     manifest = []
     schema = index_schema(configs)
@@ -63,6 +67,7 @@ def finish(out: Path, builder: Builder, plan: Plan) -> None:
         for sidecar in _sidecars(out, plan):
             manifest.append(_manifest_row(sidecar))
             rejections += sidecar["rejections"]
+            tally.add((sample["key"] for sample in sidecar["samples"]), sidecar["rejections"])
             rows = [_index_row(sidecar, sample) for sample in sidecar["samples"]]
             totals.add(sidecar, builder.person_facts)
             if rows:
@@ -75,8 +80,11 @@ def finish(out: Path, builder: Builder, plan: Plan) -> None:
     _table(out, "identities", totals.identities(schema, builder.person_facts, configs))
     write_bytes(out / "tables" / "README.md", _tables_card(builder).encode())
     counted = statistics(Folder(out)) if totals.facts and builder.name in described() else None
-    write_bytes(out / "README.md", _card(builder, configs, totals, rejections, plan.options, counted).encode())
+    followed = tally.followed()
+    card = _card(builder, configs, totals, rejections, plan.options, counted, followed)
+    write_bytes(out / "README.md", card.encode())
     _checksums(out, {row["file"]: row["sha256"] for row in manifest if row["file"]})
+    return followed
 
 
 def _sidecars(out: Path, plan: Plan) -> Iterator[dict[str, Any]]:
@@ -115,7 +123,9 @@ def _table(out: Path, name: str, table: pa.Table) -> None:
 class Totals:
     """Counts for the card and the identities table, gathered shard by shard."""
 
-    def __init__(self) -> None:
+    def __init__(self, configs: tuple[Config, ...]) -> None:
+        self._order = [config.name for config in configs]
+        self._told_by: dict[str, str] = {}
         self.samples: Counter[tuple[str, str]] = Counter()
         self.bytes: Counter[tuple[str, str]] = Counter()
         self.frames: Counter[tuple[str, str]] = Counter()
@@ -135,9 +145,15 @@ class Totals:
             self.seconds[at] += facts.get("seconds") or 0
             self.people[at].add(sample["identity"])
             person = {name: facts.get(name) for name in person_facts}
-            self.facts.setdefault(sample["identity"], {"split": sidecar["split"], **person})
+            self._tell(sample["identity"], sidecar["config"], {"split": sidecar["split"], **person})
             self.of_person[sample["identity"], sidecar["config"]] += 1
             self.terms[tuple(str(facts.get(name)) for name in TERMS)] += 1
+
+    def _tell(self, who: str, config: str, facts: dict[str, Any]) -> None:
+        """A person's split is that of the dataset's first config that holds the person."""
+        told = self._told_by.get(who)
+        if told is None or self._order.index(config) < self._order.index(told):
+            self._told_by[who], self.facts[who] = config, facts
 
     @property
     def forged(self) -> bool:
@@ -211,6 +227,7 @@ def _card(
     rejections: list[dict[str, str]],
     options: Mapping[str, Any],
     counted: Statistics | None,
+    followed: Followed,
 ) -> str:
     ending = WRITERS[options["format"]].ending
     head = yaml.safe_dump(_front_matter(builder, configs, totals, ending), sort_keys=False)
@@ -224,6 +241,7 @@ def _card(
         "## Terms\n\n" + _rows((*TERMS, "samples"), [(*terms, count) for terms, count in sorted(totals.terms.items())]),
         _statistics(counted) if counted else "",
         _left_out(rejections),
+        followed.markdown(),
         _loading(configs, totals),
         "# About the real release" if totals.forged else "",
         builder.card(),

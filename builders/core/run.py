@@ -29,6 +29,7 @@ from . import card
 from .builder import Builder, ReleaseOptions, Unit, find, nearest
 from .plan import Plan, make, reconcile
 from .raw import Folder, open_raw
+from .review import Followed, open_review
 from .shard import Progress, ShardJob, ShardResult, build, is_done
 from .stage import Rejection
 from .writers import WRITERS
@@ -69,6 +70,7 @@ class BuildReport:
     elapsed: float = 0.0
     peak_memory: int = 0
     seconds: Counter[str] = field(default_factory=Counter)
+    decisions: Followed = field(default_factory=Followed)
 
     def add(self, result: ShardResult) -> None:
         self.built += 1
@@ -83,14 +85,15 @@ class BuildReport:
         quarantine = (
             f"{self.rejected:,} rows in {self.out}/tables/quarantine.parquet" if self.rejected else "nothing left out"
         )
-        kept = f"{self.samples:,} samples kept, {quarantine}; {self.shards} shards in {self.out}"
+        kept = [f"{self.samples:,} samples kept, {quarantine}; {self.shards} shards in {self.out}"]
+        kept += self.decisions.lines()
         if not self.built:
-            return [kept, "nothing was missing"]
+            return [*kept, "nothing was missing"]
         total = sum(self.seconds.values()) or 1.0
         shares = ", ".join(f"{name} {100 * spent / total:.0f} %" for name, spent in self.seconds.most_common())
         pace = f"{self.frames / self.elapsed:,.1f} frames/s, {self.read_bytes / self.elapsed / 1e6:,.1f} MB/s read"
         return [
-            kept,
+            *kept,
             f"{self.built} shards in {self.elapsed:.1f} s: {pace}, peak {self.peak_memory >> 20} MB a worker",
             shares,
         ]
@@ -105,7 +108,7 @@ def make_plan(options: BuildOptions) -> tuple[Builder, Folder, Plan]:
         raise ValueError(f"shard size {options.shard_mb} MB, {options.workers} workers: expected 1 or more of each")
     if options.release.limit < 0:
         raise ValueError(f"limit {options.release.limit}: expected 0 (all) or more")
-    configs = options.configs or tuple(config.name for config in builder.configs)
+    configs = options.configs or tuple(config.name for config in builder.configs if config.default)
     for name in configs:
         builder.config(name)
     raw = open_raw(str(options.raw))
@@ -133,7 +136,8 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
     """Build what is missing, then finish the folder. The same call again resumes after any interruption.
 
     `progress(total_bytes, done_bytes)` is called once and returns what to tell about every unit.
-    Raises FolderError when the folder belongs to another plan or build, OSError when the disk is full or fails.
+    Raises FolderError when the folder belongs to another plan or build, OSError when the disk is full or fails,
+    ValueError when review.jsonl holds a line that is no decision.
     """
     started = time.perf_counter()
     builder, raw, fresh = make_plan(options)
@@ -145,7 +149,8 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
     check_places(options)
     with locked(options.out), _whole_files_only(options.out):
         plan_file = options.out / ".build" / "plan.json"
-        plan = reconcile(fresh, plan_file, options.shard_mb << 20, options.extend)
+        review = open_review(options.out)
+        plan = review.hand_to(reconcile(fresh, plan_file, options.shard_mb << 20, options.extend))
         digest = plan.options_digest()
         jobs = [
             ShardJob(
@@ -164,7 +169,7 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
         tell = progress(total, total - sum(job.spec.size for job in missing)) if progress else None
         for result in engine(options.workers)(missing, options.workers, tell):
             report.add(result)
-        card.finish(options.out, builder, plan)
+        report.decisions = card.finish(options.out, builder, plan, review)
         _count(report, plan, options.out)
         report.elapsed = time.perf_counter() - started
         _record(options, report)

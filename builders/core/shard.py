@@ -15,9 +15,11 @@ from ...loaders.durable import PART, sync_folder, write_json
 from ...loaders.folder import file_sha256
 from ...loaders.media import clip_layout, picture_size
 from ...loaders.sample import SPLITS, Config, Sample, check_key
-from .builder import ReleaseOptions, Unit, find
+from .builder import Builder, ReleaseOptions, Unit, find
 from .plan import ShardSpec
 from .raw import Folder, open_raw
+from .review import applied, left_out
+from .review import digest as review_digest
 from .stage import Attempts, Clock, Rejection
 from .writers import WRITERS, ShardWriter
 
@@ -62,7 +64,7 @@ def sidecar_path(out: Path, shard: str) -> Path:
 
 
 def is_done(job: ShardJob, recheck: bool = False) -> bool:
-    """Whether the sidecar belongs to this very plan and its file lies there in full size.
+    """Whether the sidecar belongs to this very plan and these decisions, and its file lies there in full size.
 
     With `recheck` the file's hash must match too, and a shard that left out something is not done: its archive may
     have been downloaded again since.
@@ -71,7 +73,7 @@ def is_done(job: ShardJob, recheck: bool = False) -> bool:
         sidecar = json.loads(job.sidecar.read_text())
     except (FileNotFoundError, ValueError):
         return False
-    if sidecar.get("digest") != job.digest:
+    if sidecar.get("digest") != job.digest or sidecar.get("decisions", "") != review_digest(job.spec):
         return False
     if sidecar["file"] is None:
         return not recheck
@@ -112,14 +114,14 @@ def build(job: ShardJob, progress: Progress | None = None) -> ShardResult:
     attempt, rejections, samples = Attempts(clock), list[Rejection](), list[dict[str, Any]]()
     writer = WRITERS[job.format](part, config)
     for unit in job.spec.units:
-        outcome = attempt(lambda unit=unit: _checked(builder.read(raw, unit, clock), unit, config), _reject(unit))  # type: ignore[misc]
-        if isinstance(outcome, Rejection):
-            rejections.append(outcome)
-        else:
-            for sample in outcome:
-                with clock("write"):
-                    writer.add(sample)
-                samples.append(_row(sample, len(samples), config))
+        outcome = attempt(lambda unit=unit: _items(builder, raw, unit, clock), _reject(unit))  # type: ignore[misc]
+        for item in [outcome] if isinstance(outcome, Rejection) else outcome:
+            if isinstance(item, Rejection):
+                rejections.append(item)
+                continue
+            with clock("write"):
+                writer.add(item)
+            samples.append(_row(item, len(samples), config))
         result.read_bytes += unit.size
         if progress:
             progress(unit.size)
@@ -141,14 +143,24 @@ def _reject(unit: Unit) -> Any:
     return rejection
 
 
-def _checked(samples: Any, unit: Unit, config: Config) -> list[Sample]:
-    """Hold every sample against its config before it reaches a shard."""
-    checked: list[Sample] = list(samples)
-    if not checked:
+def _items(builder: Builder, raw: Folder, unit: Unit, clock: Clock) -> list[Sample | Rejection]:
+    """Samples of a unit and rows for those left out, decisions applied. What people leave out is not even read."""
+    out = left_out(unit.key, unit.config, unit.split, unit.decisions)
+    if out and unit.samples == 1:
+        return [out]
+    config = builder.config(unit.config)
+    items = [applied(item, unit, config, builder.verdicts) for item in builder.read(raw, unit, clock)]
+    if not items:
         raise ValueError("the unit gave no sample")
+    _check([item for item in items if isinstance(item, Sample)], unit, config)
+    return items
+
+
+def _check(samples: list[Sample], unit: Unit, config: Config) -> None:
+    """Hold every sample against its config before it reaches a shard."""
     wanted, facts = {f.name for f in config.fields if not f.optional}, {fact.name for fact in config.facts}
     known = {f.name for f in config.fields}
-    for sample in checked:
+    for sample in samples:
         check_key(sample.key)
         try:
             pa.array([{**sample.facts}], config.facts_type())
@@ -161,7 +173,8 @@ def _checked(samples: Any, unit: Unit, config: Config) -> list[Sample]:
                 (sample.media.keys() ^ wanted) - known | (sample.facts.keys() - facts) | (wanted - sample.media.keys())
             )
             raise ValueError(f"sample {sample.key} does not fit config {config.name}: {', '.join(odd)}")
-    return checked
+        if sample.key != unit.key and (unit.samples == 1 or not sample.key.startswith(unit.key + "_")):
+            raise ValueError(f"unit {unit.key} gave sample {sample.key}")
 
 
 def _row(sample: Sample, row: int, config: Config) -> dict[str, Any]:
@@ -185,7 +198,8 @@ def _row(sample: Sample, row: int, config: Config) -> dict[str, Any]:
 
 def _publish(writer: ShardWriter, job: ShardJob, relative: str, samples: list[dict[str, Any]]) -> dict[str, Any]:
     """Read members back from the part file, flush it, and give it its name; a shard without samples has no file."""
-    sidecar: dict[str, Any] = {"digest": job.digest, "name": job.spec.name, "file": None, "size": 0, "sha256": ""}
+    sidecar: dict[str, Any] = {"digest": job.digest, "decisions": review_digest(job.spec), "name": job.spec.name}
+    sidecar |= {"file": None, "size": 0, "sha256": ""}
     sidecar |= {"config": job.spec.config, "split": job.spec.split, "samples": samples}
     if not samples:
         writer.path.unlink()

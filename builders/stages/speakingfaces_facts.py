@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from ...loaders.sample import Fact, Field
+from ..core.decisions import DECISIONS
 
 TERMS = {
     "licence": "CC BY 4.0, https://doi.org/10.48333/smgd-yj77",
@@ -83,6 +84,20 @@ EVIDENCE = (
     Fact("palette_exact", pa.bool_(), "every thermal pixel is one of the camera's 224 colours"),
     Fact("palette_outside", pa.int64(), "thermal pixels that are not"),
 )
+DECIDED = (
+    DECISIONS,
+    Fact("artifact_thermal", pa.int8(), "0 clean, 1 frozen: our verdicts after people's; null: not judged"),
+    Fact("artifact_visual", pa.int8(), "0 clean, 1 blurred, 2 cut chin, 3 both: likewise"),
+    Fact("artifact_audio", pa.int8(), "0 clean, 1 background noise: likewise"),
+    Fact("artifact_flicker", pa.int8(), "0 clean, 1 jumps sideways: likewise; the release has no code for it"),
+)
+VERDICTS = {
+    "artifact_thermal": {"frozen": 1},
+    "artifact_visual": {"blurred": 1, "chin_cut": 2},
+    "artifact_audio": {"noisy": 1},
+    "artifact_flicker": {"flickers": 1},
+}
+"""Codes of Table 3, from the facts that hold our verdicts."""
 SPOKEN = (
     Fact("command", pa.int16(), "command number, unique only inside a split"),
     Fact("command_text", pa.string(), "the command shown; null without a command table"),

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from ...loaders.media import decode_audio, decode_png, png_header
 from ..core.builder import Unit
 from ..core.raw import Folder
+from ..core.review import decided_trim
 from ..core.stage import Clock, Reject
 from .align import Span
 from .speakingfaces_listing import MAX_PNG_BYTES, MAX_WAV_BYTES
@@ -22,7 +23,11 @@ THERMAL = (464, 348)
 
 
 class ReleaseClip:
-    """Frames and sounds of one unit; frames count from 1, streams are 1 thermal, 2 visual, 3 aligned."""
+    """Frames and sounds of one unit; frames count from 1, streams are 1 thermal, 2 visual, 3 aligned.
+
+    Where a person decided on a trim, only so many samples of sound and the whole frames in them are there.
+    Raises Reject for a trim that leaves no frame.
+    """
 
     audio_lag = 1 / FPS
     """The release cuts frame start from (start - 1)/28 s on, and sound from start/28 s on."""
@@ -36,7 +41,17 @@ class ReleaseClip:
         self.archive, self.clock, self.stem = archive, clock, Stem(unit)
         self.first, self.frames = unit.details["first"], unit.details["frames"]
         self.has_aligned = bool(unit.details["aligned"])
-        self.spans: list[Span] = [tuple(span) for span in unit.details["spans"]]
+        self.keep = decided_trim(unit)
+        if self.keep is not None:
+            self.frames = min(self.frames, self.keep * FPS // RATE)
+            if not self.frames or self.stem.session == 1:
+                found = "a silent clip" if self.stem.session == 1 else "not one whole frame"
+                raise Reject(f"decided to trim to {self.keep} samples of sound: {found}", "review.jsonl")
+        self.spans: list[Span] = [
+            (first, min(last, self.frames), dx, dy)
+            for first, last, dx, dy in unit.details["spans"]
+            if first <= self.frames
+        ]
         self.facts: dict[str, Any] = {}
 
     def close(self) -> None:
@@ -69,7 +84,9 @@ class ReleaseClip:
             if rate != RATE or samples.ndim != 1 or not len(samples):
                 found = f"{rate} Hz, {samples.ndim} channels" if len(samples) else "no samples"
                 raise Reject(f"expected {RATE} Hz mono sound, found {found}", place)
-            return np.asarray(samples, np.int16)
+            if self.keep is not None and self.keep > len(samples):
+                raise Reject(f"decided to trim to {self.keep:,} of {len(samples):,} samples", "review.jsonl")
+            return np.asarray(samples, np.int16)[: self.keep]
 
 
 def placed(place: str, decode: Any, *arguments: Any) -> Any:

@@ -1,0 +1,244 @@
+"""People's decisions: read strictly, settled by the last word of each, applied to the shards concerned alone."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+from facevox import decide
+from facevox.builders.core.decisions import ARTIFACTS, Decision, append, read, settle, verdict_code
+from facevox.builders.core.run import BuildOptions, run
+from facevox.builders.population.clips import ForgeOptions
+from facevox.builders.population.speakingfaces import forge
+from facevox.builders.speakingfaces import SpeakingFacesOptions
+from facevox.cli import main
+from facevox.loaders.folder import Folder, FolderError
+from facevox.loaders.verify import check
+
+WHEN = "2026-03-01T12:00:00Z"
+
+
+def said(who: str, verdict: str, value: object = "blurred", about: str = "artifact", key: str = "001_1_2_1_0001"):
+    return Decision(key, about, verdict, value, "because", who, WHEN)
+
+
+def test_the_last_word_of_a_person_counts_and_undo_is_a_word():
+    settled, conflicts = settle([said("ann", "confirm"), said("ann", "overturn")])
+    assert [d.verdict for d in settled["001_1_2_1_0001"]] == ["overturn"]
+    assert not conflicts
+    assert settle([said("ann", "confirm"), said("ann", "undo")]) == ({}, ())
+    both = [said("ann", "confirm"), said("ann", "overturn", "chin_cut")]
+    assert len(settle(both)[0]["001_1_2_1_0001"]) == 2
+    assert settle([*both, said("ann", "undo", None)]) == ({}, ())
+
+
+def test_people_who_disagree_are_listed_and_not_followed():
+    settled, (conflict,) = settle([said("ann", "confirm"), said("ben", "overturn"), said("ben", "overturn", "frozen")])
+    assert [d.value for d in settled["001_1_2_1_0001"]] == ["frozen"]
+    assert conflict.line() == "001_1_2_1_0001, artifact blurred: ann says confirm, ben says overturn"
+    assert not settle([said("ann", "confirm"), said("ben", "overturn"), said("ben", "undo")])[1]
+    trims = [said("ann", "change", 4000, "trim"), said("ben", "change", 5000, "trim")]
+    assert "ann says change to 4000 samples" in settle(trims)[1][0].line()
+    notes = [said("ann", "note", "hat", "mark"), said("ben", "note", "veil", "mark")]
+    assert len(settle(notes)[0]["001_1_2_1_0001"]) == 2
+
+
+def test_a_verdict_is_known_when_every_part_of_it_is():
+    bits = {"blurred": 1, "chin_cut": 2}
+    assert verdict_code({"blurred": True, "chin_cut": True}, bits, []) == 3
+    assert verdict_code({"blurred": True, "chin_cut": False}, bits, [said("ann", "overturn")]) == 0
+    assert verdict_code({"blurred": False, "chin_cut": None}, bits, []) is None
+    assert verdict_code({"blurred": False, "chin_cut": None}, bits, [said("ann", "confirm", "chin_cut")]) == 2
+
+
+GOOD = {"key": "001_1_2_1_0001", "about": "mark", "verdict": "note", "reason": "", "who": "ann", "when": WHEN}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"about": "artefact"}, "about 'artefact', expected one of artifact, trim"),
+        ({"verdict": "maybe"}, "verdict 'maybe' about mark, expected note or undo"),
+        ({"about": "artifact", "verdict": "confirm"}, "value None about artifact, expected one of frozen"),
+        ({"about": "trim", "verdict": "change", "value": 1.5}, "value 1.5 about trim"),
+        ({"about": "trim", "verdict": "change", "value": True}, "value True about trim"),
+        ({"when": "2026-03-01 12:00"}, "expected UTC as in"),
+        ({"when": "2026-03-01T12:00:00+05:00"}, "expected UTC as in"),
+        ({"who": " "}, "who is empty"),
+        ({"seen": "abc"}, "64 hexadecimal"),
+        ({"key": "../x"}, "expected lower-case letters"),
+        ({"verdct": "note"}, "unknown field 'verdct'"),
+        ({"who": None}, "expected text"),
+    ],
+)
+def test_a_line_that_is_no_record_is_named_by_file_and_number(tmp_path, change, words):
+    file = tmp_path / "review.jsonl"
+    file.write_text(json.dumps(GOOD) + "\n\n" + json.dumps({**GOOD, **change}) + "\n")
+    with pytest.raises(ValueError, match="review.jsonl, line 3: ") as caught:
+        read(file)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("line", [b"{", b"[1]", b'{"key": "a"}', b"\xff\xfe", b"[" * 100_000])
+def test_broken_lines_are_refused_and_nothing_is_added_to_them(tmp_path, line):
+    file = tmp_path / "review.jsonl"
+    file.write_bytes(json.dumps(GOOD).encode() + b"\n" + line)
+    with pytest.raises(ValueError, match="line 2"):
+        read(file)
+    with pytest.raises(ValueError, match="line 2"):
+        append(file, said("ann", "confirm"))
+    assert file.read_bytes().endswith(line)
+
+
+def test_records_survive_the_file(tmp_path):
+    file = tmp_path / "review.jsonl"
+    file.write_text(json.dumps(GOOD))
+    for artifact in ARTIFACTS:
+        append(file, said("Ändi", "confirm", artifact))
+    assert read(file)[1:] == tuple(said("Ändi", "confirm", artifact) for artifact in ARTIFACTS)
+    assert file.read_bytes().count(b"\n") == len(ARTIFACTS) + 1
+
+
+# --- builds ---
+
+SAME = {"configs": ("utterances",), "shard_mb": 1}
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    """Three people in three splits, two utterances each: three shards."""
+    out = tmp_path_factory.mktemp("few") / "release"
+    forge(out, ForgeOptions(subjects=3, positions=1, utterances=1, frames=6, stills_frames=0, size="small"))
+    return out
+
+
+@pytest.fixture(scope="module")
+def undecided(few, tmp_path_factory, build_folder):
+    out = tmp_path_factory.mktemp("undecided") / "out"
+    build_folder(few, out, **SAME)
+    return out
+
+
+@pytest.fixture
+def out(undecided, tmp_path):
+    shutil.copytree(undecided, tmp_path / "out")
+    return tmp_path / "out"
+
+
+def decisions_on(out) -> list[str]:
+    """Decide four things about two people; returns the keys of the first and the last sample."""
+    keys = Folder(out).index["key"].to_pylist()
+    ours = Folder(out).row(keys[0])
+    decide(out, keys[0], about="artifact", value="frozen", verdict="confirm", reason="stuck", who="ann")
+    decide(out, keys[0], about="artifact", value="noisy", verdict="overturn", who="ann")
+    decide(out, keys[0], about="trim", value="6300", verdict="change", who="ann")
+    decide(out, keys[-1], about="quarantine", verdict="leave out", reason="someone else", who="ben")
+    assert not ours["decisions"]
+    return [keys[0], keys[-1]]
+
+
+def without_review(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {name: data for name, data in files.items() if name != "review.jsonl"}
+
+
+def test_decisions_rebuild_their_shards_alone_and_equal_a_fresh_build(few, out, tmp_path, build_folder, tree):
+    before, stamps = tree(out), {p: p.stat().st_mtime_ns for p in (out / "data").rglob("*.tar")}
+    first, last = decisions_on(out)
+    concerned = {Folder(out).row(key)["shard"] for key in (first, last)}
+    folder = build_folder(few, out, **SAME)
+    untouched = [path for path, stamp in stamps.items() if path.exists() and path.stat().st_mtime_ns == stamp]
+    assert {path.relative_to(out).as_posix() for path in untouched} == {
+        name for name in before if name.startswith("data/")
+    } - concerned
+    row = folder.row(first)
+    assert (row["artifact_thermal"], row["artifact_audio"]) == (1, 0)
+    assert not row["frozen"]
+    assert row["samples"] == 6300
+    assert row["frames"] == 4 == len(row["blur"])
+    assert row["alignment"][-1]["last"] == 4
+    assert [(d["value"], d["verdict"], d["who"]) for d in row["decisions"]] == [
+        ("frozen", "confirm", "ann"),
+        ("noisy", "overturn", "ann"),
+        ("6300", "change", "ann"),
+    ]
+    (left,) = [row for row in folder.quarantine.to_pylist() if row["stage"] == "review"]
+    assert (left["key"], left["reason"]) == (last, "ben: someone else")
+    assert "4 decisions of 2 people" in (out / "README.md").read_text()
+    assert not check(out).problems
+    for workers in (1, 2):
+        fresh = tmp_path / f"fresh-{workers}"
+        fresh.mkdir()
+        (fresh / ".build").mkdir()
+        shutil.copy(out / "review.jsonl", fresh / "review.jsonl")
+        build_folder(few, fresh, workers=workers, **SAME)
+        assert tree(fresh) == tree(out)
+    for about, value in (("artifact", ""), ("trim", None)):
+        decide(out, first, about=about, value=value, verdict="undo", who="ann")
+    decide(out, last, about="quarantine", verdict="undo", who="ben")
+    build_folder(few, out, **SAME)
+    assert without_review(tree(out)) == before
+
+
+def test_conflicts_and_strangers_are_told_and_change_nothing(few, undecided, out, tree):
+    key = Folder(out).index["key"][0].as_py()
+    append(out / "review.jsonl", said("ann", "confirm", key=key))
+    append(out / "review.jsonl", said("ben", "overturn", key=key))
+    append(out / "review.jsonl", said("ben", "overturn", key="999_1_2_1_0001"))
+    options = BuildOptions("speakingfaces", str(few), out, release=SpeakingFacesOptions(), **SAME)
+    words = run(options).lines()
+    assert any(f"in conflict, not applied: {key}, artifact blurred: ann says confirm" in line for line in words)
+    assert any("no sample for 999_1_2_1_0001 (artifact by ben)" in line for line in words)
+    card = (out / "README.md").read_text()
+    assert "ben says overturn" in card
+    assert "999_1_2_1_0001" in card
+    same = {"README.md", "checksums.sha256", "review.jsonl"}
+    before, after = tree(undecided), tree(out)
+    assert {n: d for n, d in after.items() if n not in same} == {n: d for n, d in before.items() if n not in same}
+
+
+def test_a_trim_that_cannot_be_followed_is_a_row_not_a_crash(few, out, build_folder):
+    keys = Folder(out).index["key"].to_pylist()
+    decide(out, keys[0], about="trim", value=10**9, verdict="change", who="ann")
+    decide(out, keys[1], about="trim", value=9, verdict="change", who="ann")
+    rows = {row["key"]: row["reason"] for row in build_folder(few, out, **SAME).quarantine.to_pylist()}
+    assert "trim to 1,000,000,000 of " in rows[keys[0]]
+    assert "not one whole frame" in rows[keys[1]]
+
+
+def test_the_command_writes_what_the_build_reads(few, out, capsys):
+    key = Folder(out).index["key"][0].as_py()
+    words = ["decide", str(out), key, "--about", "artifact", "--value", "blurred", "--who", "ann"]
+    assert main([*words, "--verdict", "overturn", "--reason", "sharp"]) == 0
+    assert main([*words, "--undo"]) == 0
+    first, second = read(out / "review.jsonl")
+    assert (first.verdict, first.reason, second.verdict) == ("overturn", "sharp", "undo")
+    assert len(first.seen) == 64
+    assert first.seen == second.seen
+    capsys.readouterr()
+    for wrong, answer in (
+        (["decide", str(out), "nobody", "--about", "mark", "--verdict", "note"], "no sample 'nobody'"),
+        (["decide", str(out), key, "--about", "mark"], "expected note or undo"),
+    ):
+        assert main(wrong) == 2
+        assert answer in capsys.readouterr().err
+    assert len(read(out / "review.jsonl")) == 2
+    (out / "review.jsonl").write_text("not a record\n")
+    build = ["build", "speakingfaces", "--raw", str(few), "--out", str(out), "--config", "utterances"]
+    assert main([*build, "--shard-mb", "1"]) == 2
+    assert "review.jsonl, line 1: not JSON" in capsys.readouterr().err
+
+
+def test_decisions_of_many_writers_at_once_are_all_kept(out):
+    key = Folder(out).index["key"][0].as_py()
+    once = f"decide({str(out)!r}, {key!r}, about='mark', verdict='note', who='ann')"
+    script = f"from facevox import decide\nfor _ in range(5): {once}"
+    running = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(2)]
+    assert [process.wait() for process in running] == [0, 0]
+    assert len(read(out / "review.jsonl")) == 10
+
+
+def test_an_unknown_folder_is_refused(tmp_path):
+    with pytest.raises(FolderError):
+        decide(tmp_path, "a", about="mark", verdict="note", who="ann")
