@@ -12,9 +12,8 @@ from .loaders.verify import Verdict
 
 if TYPE_CHECKING:
     from .benchmarks.core.table import Table
-    from .loaders.statistics import Statistics
-
     from .builders.core.decisions import Decision
+    from .loaders.statistics import Statistics
     from .models.core.train import Report
 
 

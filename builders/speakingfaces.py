@@ -7,7 +7,8 @@ from typing import Any
 from ..loaders.sample import Config, Sample
 from .core.builder import Builder, ReleaseOptions, Unit
 from .core.raw import Folder
-from .core.stage import Clock, Rejection
+from .core.review import decided_trim
+from .core.stage import Clock, Reject, Rejection
 from .stages.align import Aligner
 from .stages.speakingfaces_clips import ClipPass, sounds
 from .stages.speakingfaces_facts import (
@@ -66,6 +67,8 @@ class SpeakingFaces(Builder):
         return Listing(raw, config, self.how.subjects).units()
 
     def read(self, raw: Folder, unit: Unit, clock: Clock) -> Iterator[Sample]:
+        if unit.config == "stills" and decided_trim(unit):
+            raise Reject("decided to trim a silent clip, which has no sound to count samples of", "review.jsonl")
         kind = RecordingClip if self.how.source == "raw" else ReleaseClip
         with closing(kind(raw, unit, clock)) as source:
             yield from self._samples(source, unit, clock)

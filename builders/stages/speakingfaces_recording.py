@@ -10,6 +10,7 @@ from ...loaders.media import decode_audio
 from ..core.avi import Avi
 from ..core.builder import Unit
 from ..core.raw import Folder
+from ..core.review import decided_trim
 from ..core.stage import Clock, Reject
 from .align import Span
 from .beginning import EXAMINED, last_jump
@@ -152,7 +153,7 @@ class RecordingClip:
         with self.clock("trim"):
             heard, rescued = cut[1][begin * FRAME_SAMPLES : end], bool(details["rescue"])
             proposed = None if rescued else proposed_samples(heard, recorded)
-            kept, trimmed_by = trim(len(heard), proposed, details.get("trim"))
+            kept, trimmed_by = trim(len(heard), proposed, decided_trim(self._unit))
             end = begin * FRAME_SAMPLES + kept
         self._numbers = self._numbers[begin : whole_frames(end)]
         if not self._numbers:

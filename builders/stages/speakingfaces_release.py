@@ -44,9 +44,8 @@ class ReleaseClip:
         self.keep = decided_trim(unit)
         if self.keep is not None:
             self.frames = min(self.frames, self.keep * FPS // RATE)
-            if not self.frames or self.stem.session == 1:
-                found = "a silent clip" if self.stem.session == 1 else "not one whole frame"
-                raise Reject(f"decided to trim to {self.keep} samples of sound: {found}", "review.jsonl")
+            if not self.frames:
+                raise Reject(f"decided to trim to {self.keep} samples of sound: not one whole frame", "review.jsonl")
         self.spans: list[Span] = [
             (first, min(last, self.frames), dx, dy)
             for first, last, dx, dy in unit.details["spans"]
@@ -84,8 +83,6 @@ class ReleaseClip:
             if rate != RATE or samples.ndim != 1 or not len(samples):
                 found = f"{rate} Hz, {samples.ndim} channels" if len(samples) else "no samples"
                 raise Reject(f"expected {RATE} Hz mono sound, found {found}", place)
-            if self.keep is not None and self.keep > len(samples):
-                raise Reject(f"decided to trim to {self.keep:,} of {len(samples):,} samples", "review.jsonl")
             return np.asarray(samples, np.int16)[: self.keep]
 
 

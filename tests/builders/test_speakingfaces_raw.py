@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from facevox.builders.core.decisions import Decision
 from facevox.builders.core.run import BuildOptions, make_plan
 from facevox.builders.core.stage import Clock
 from facevox.builders.population.avi import AviWriter
@@ -249,7 +250,8 @@ def test_a_decided_length_stands_above_the_proposed_one(small):
     lengths = {}
     for decided in (None, 3 * 1575 + 40, 90 * 1575):
         for unit in units:
-            asked = replace(unit, details={**unit.details, "trim": decided})
+            said = Decision(unit.key, "trim", "change", decided, "", "ann", "2026-03-01T12:00:00Z") if decided else None
+            asked = replace(unit, decisions=(said,) if said else ())
             (sample,) = builder.read(raw, asked, Clock())
             lengths[unit.key, decided] = (sample.facts["frames"], sample.facts["samples"], sample.facts["trimmed_by"])
     raw.close()

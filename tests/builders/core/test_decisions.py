@@ -203,7 +203,7 @@ def test_a_trim_that_cannot_be_followed_is_a_row_not_a_crash(few, out, build_fol
     decide(out, keys[0], about="trim", value=10**9, verdict="change", who="ann")
     decide(out, keys[1], about="trim", value=9, verdict="change", who="ann")
     rows = {row["key"]: row["reason"] for row in build_folder(few, out, **SAME).quarantine.to_pylist()}
-    assert "trim to 1,000,000,000 of " in rows[keys[0]]
+    assert rows.keys() == {keys[1]}
     assert "not one whole frame" in rows[keys[1]]
 
 
