@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import bench, build, decide, forge, open, show, stats, stream, train, verify  # noqa: A004 - facevox.open is the name users know from zipfile, PIL
+    from .api import bench, build, calibrate, decide, forge, open, show, stats, stream, train, verify  # noqa: A004 - facevox.open is the name users know from zipfile, PIL
     from .loaders.folder import Folder, FolderError
     from .loaders.huggingface import load_dataset
     from .loaders.stream import Stream, StreamOptions
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _HOME = {
     "bench": "api",
     "build": "api",
+    "calibrate": "api",
     "decide": "api",
     "forge": "api",
     "open": "api",
@@ -33,6 +34,7 @@ __all__ = [
     "StreamOptions",
     "bench",
     "build",
+    "calibrate",
     "decide",
     "forge",
     "load_dataset",

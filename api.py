@@ -13,6 +13,7 @@ from .loaders.verify import Verdict
 if TYPE_CHECKING:
     from .benchmarks.core.table import Table
     from .builders.core.decisions import Decision
+    from .builders.stages.calibration_folder import CalibrationReport
     from .loaders.statistics import Statistics
     from .models.core.train import Report
 
@@ -102,11 +103,13 @@ def forge(dataset: str, out: str | Path, *, workers: int = 1, **options: Any) ->
 
 
 def forge_module(dataset: str) -> Any:
-    """The module that forges a dataset. Raises ValueError when there is none."""
+    """The module that forges a dataset, or captures of a marker sheet (calibration). Raises ValueError without one."""
     from .builders.core.builder import datasets, nearest
 
-    if dataset not in datasets():
-        raise ValueError(f"nothing to forge called {dataset!r}; {nearest(dataset, [*datasets(), 'faults'])}")
+    if dataset not in (*datasets(), "calibration"):
+        raise ValueError(
+            f"nothing to forge called {dataset!r}; {nearest(dataset, [*datasets(), 'calibration', 'faults'])}"
+        )
     return import_module(f".builders.population.{dataset}", __package__)
 
 
@@ -164,6 +167,18 @@ def bench(name: str, data: str | Path, runs: str | Path = "", **options: Any) ->
     from .benchmarks.core.bench import BenchOptions, run
 
     return run(name, BenchOptions(data, runs, **options))
+
+
+def calibrate(folder: str | Path, out: str | Path | None = None) -> "CalibrationReport":
+    """One visual-to-thermal matrix from a folder of marker captures; `calibration.json` and overlays go to `out`.
+
+    `out` is FOLDER-calibrated here when not given. The report's `calibration` is None when no capture is usable.
+    Raises FileNotFoundError without a capture, ValueError when `out` is the folder of the captures itself.
+    """
+    from .builders.stages.calibration_folder import calibrate as calibrated
+
+    folder = Path(folder)
+    return calibrated(folder, Path(out) if out else Path(f"{folder.resolve().name}-calibrated"))
 
 
 def verify(path: str | Path, progress: Callable[[int], object] | None = None) -> Verdict:

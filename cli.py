@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import cli_decide
+from . import cli_calibrate, cli_decide
 from .cli_options import add_options, chosen, named
 
 EPILOG = """examples:
@@ -21,12 +21,16 @@ EPILOG = """examples:
 The same build command again resumes after any interruption. Errors are one line, exit code 2."""
 
 
+FORGED_BESIDE = ("calibration", "faults")
+"""What can be forged beside datasets."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 found problems, 2 bad use or input, 130 interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser(given)
     options, unknown = parser.parse_known_args(given)
-    if unknown and not (hasattr(options, "dataset") and options.dataset not in _datasets()):
+    if unknown and not (hasattr(options, "dataset") and options.dataset not in (*_datasets(), *FORGED_BESIDE)):
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if options.version:
         # Looked up only here: reading package metadata takes longer than all the rest of --help.
@@ -83,6 +87,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     )
     _add_train(commands.add_parser("train", help="train a model on a built folder", formatter_class=raw), given)
     _add_bench(commands.add_parser("bench", help="a published table beside measured values", formatter_class=raw))
+    cli_calibrate.add(commands)
     cli_decide.add(commands)
     for name, run, text in (
         ("info", _info, "what a folder holds and how to load it"),
@@ -185,16 +190,18 @@ def _add_forge(parser: argparse.ArgumentParser, given: Sequence[str]) -> None:
     here = Path(__file__).parent / "builders"
     parser.description = (
         "Make up a small release in the exact layout of the real one, with people who do not exist and known truth\n"
-        "beside it, or (faults) damage a copy of one. `facevox forge DATASET --help` shows the options."
+        "beside it; captures of a marker sheet (calibration); or a damaged copy of a release (faults).\n"
+        "`facevox forge DATASET --help` shows the options."
     )
-    parser.add_argument("dataset", help="which dataset, or faults", metavar="DATASET")
+    parser.add_argument("dataset", help="which dataset, or calibration, or faults", metavar="DATASET")
     parser.add_argument("--out", required=True, type=Path, help="the release folder to make; new or empty")
     parser.set_defaults(run=_forge)
-    if named(given, "forge", here / "population") == "faults":
+    dataset = named(given, "forge", here / "population")
+    if dataset == "faults":
         parser.add_argument("--release", required=True, type=Path, help="the forged release to copy and damage")
         parser.add_argument("--seed", type=int, default=0, help="which places are damaged (default: 0)")
         parser.set_defaults(run=_faults)
-    elif dataset := named(given, "forge", here):
+    elif dataset in (*_datasets(), "calibration"):
         from .api import forge_module
 
         parser.add_argument(

@@ -10,6 +10,7 @@ from .core.raw import Folder
 from .core.review import decided_trim
 from .core.stage import Clock, Reject, Rejection
 from .stages.align import Aligner
+from .stages.calibration import calibration_note
 from .stages.speakingfaces_clips import ClipPass, sounds
 from .stages.speakingfaces_facts import (
     CLIPS,
@@ -54,12 +55,18 @@ class SpeakingFaces(Builder):
             raise TypeError(f"expected SpeakingFacesOptions, found {type(options).__name__}")
         options.check()
         self.how = options
+        self.calibration = options.calibrated()
         self.expected_ratio = 0.9 if options.materialize_aligned else 0.62
 
     def notes(self) -> list[str]:
-        if self.how.quality < 0:
-            return []
-        return [f"Clips are LOSSY (WebP quality {self.how.quality}); facts were measured on the original frames."]
+        notes = []
+        if self.how.quality >= 0:
+            notes.append(
+                f"Clips are LOSSY (WebP quality {self.how.quality}); facts were measured on the original frames."
+            )
+        if self.calibration:
+            notes.append(calibration_note(self.calibration))
+        return notes
 
     def units(self, raw: Folder, config: str) -> Iterator[Unit | Rejection]:
         if self.how.source == "raw":
@@ -76,7 +83,8 @@ class SpeakingFaces(Builder):
     def _samples(self, source: ReleaseClip | RecordingClip, unit: Unit, clock: Clock) -> Iterator[Sample]:
         stem, spoken = source.stem, unit.config == "utterances"
         heard, audio = sounds(source, stem.text, clock) if spoken else ({}, {})
-        aligner = Aligner(source.spans, stem.scale, self.how.check_aligned == "all")
+        matrix = self.calibration.at(stem.scale) if self.calibration else None
+        aligner = Aligner(source.spans, stem.scale, self.how.check_aligned == "all", matrix)
         seen, evidence = ClipPass(self.how, aligner, clock).run(source)
         person, row = unit.details["person"], unit.details.get("row", {})
         about: dict[str, Any] = {

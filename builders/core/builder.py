@@ -46,6 +46,7 @@ class ReleaseOptions:
     limit: int = field(default=0, metadata={"help": "at most this many samples per config and split (0: all)"})
 
     def as_dict(self) -> dict[str, Any]:
+        """What the plan's digest covers; where an option names a file, its content must stand here."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 

@@ -1,4 +1,4 @@
-"""Visual to thermal: the published homography, shifts found against the release's own aligned frames, residuals."""
+"""Visual to thermal: published or calibrated matrix, shifts found against the release's aligned frames, residuals."""
 
 from functools import cache, lru_cache
 from typing import Any
@@ -29,9 +29,56 @@ def homography(dx: int = 0, dy: int = 0, scale: float = 1.0) -> Matrix:
     dx, dy are visual pixels (they are added to the visual points); `scale` is the frames' size relative to the
     release's (0.5 for the small population). Returns (3, 3) float64 with h33 = 1, OpenCV integer pixel centres.
     """
-    shift = np.array([[1.0, 0.0, -dx], [0.0, 1.0, -dy], [0.0, 0.0, 1.0]])
-    moved = _base(scale) @ shift
+    return shifted(_base(scale), dx, dy)
+
+
+def shifted(base: Matrix, dx: int, dy: int) -> Matrix:
+    """base translate(-dx, -dy): the matrix for visual pictures whose content lies (dx, dy) pixels further on."""
+    moved = base @ np.array([[1.0, 0.0, -dx], [0.0, 1.0, -dy], [0.0, 0.0, 1.0]])
     return np.asarray(moved / moved[2, 2], np.float64)
+
+
+def carried(matrix: Matrix, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (n, 2) float64 x, y through a homography (3, 3)."""
+    return np.asarray(cv2.perspectiveTransform(points[:, None], matrix), np.float64)[:, 0]
+
+
+def root_mean_square(off: NDArray[np.float64]) -> float:
+    """Of the lengths of vectors (n, 2)."""
+    return float(np.sqrt((off**2).sum(-1).mean()))
+
+
+def best_shift(base: Matrix, visual: NDArray[np.float64], thermal: NDArray[np.float64]) -> tuple[int, int, float]:
+    """The integer (dx, dy) for which shifted(base, dx, dy) carries visual points nearest to thermal ones (n, 2).
+
+    Returns it with the rms distance in thermal pixels.
+    """
+    away = visual - carried(np.asarray(np.linalg.inv(base), np.float64), thermal)
+    middle = np.rint(away.mean(0)).astype(int)
+    around = np.array([(x, y) for x in range(-8, 9) for y in range(-8, 9)]) + middle
+    spots = (visual[None] - around[:, None]).reshape(-1, 2)
+    off = carried(base, spots).reshape(len(around), -1, 2) - thermal
+    distances = np.sqrt((off**2).sum(-1).mean(-1))
+    least = int(distances.argmin())
+    return int(around[least, 0]), int(around[least, 1]), float(distances[least])
+
+
+FACE = (150, 80, 310, 280)
+"""Left, top, right, bottom of the area of the 464x348 thermal frame in which the faces of the release lie."""
+
+
+@lru_cache(maxsize=4)
+def calibrated_offset(base: tuple[float, ...], scale: float) -> tuple[int, int, float]:
+    """What to add to a published (dx, dy) so that a calibrated matrix agrees best with the published one over FACE.
+
+    `base` is the calibrated matrix, row-major, at `scale`. The same for every (dx, dy), since both matrices take a
+    shift the same way. Returns it with the rms distance over the area in thermal pixels.
+    """
+    left, top, right, bottom = (edge * scale for edge in FACE)
+    columns, rows = np.meshgrid(np.linspace(left, right, 17), np.linspace(top, bottom, 21))
+    thermal = np.stack([columns.ravel(), rows.ravel()], 1)
+    visual = carried(np.asarray(np.linalg.inv(homography(0, 0, scale)), np.float64), thermal)
+    return best_shift(np.array(base).reshape(3, 3), visual, thermal)
 
 
 def warp(visual: Image, matrix: Matrix, size: tuple[int, int]) -> Image:
@@ -110,10 +157,17 @@ Span = tuple[int, int, int | None, int | None]
 
 
 class Aligner:
-    """Frame by frame: published shifts held against the release's aligned frames, missing ones estimated from them."""
+    """Frame by frame: published shifts held against the release's aligned frames, missing ones estimated from them.
 
-    def __init__(self, spans: list[Span], scale: float, check_all: bool = False) -> None:
-        self.spans, self.scale = spans, scale
+    The release's aligned frames were made with the published matrix, so shifts are checked and estimated under it.
+    A `calibrated` matrix (3, 3) for frames of this scale then takes its place in the facts, with shifts moved so that
+    both agree best over FACE; the residual still speaks of the published one.
+    """
+
+    def __init__(
+        self, spans: list[Span], scale: float, check_all: bool = False, calibrated: Matrix | None = None
+    ) -> None:
+        self.spans, self.scale, self.calibrated = spans, scale, calibrated
         last = spans[-1][1]
         self._checked = set(range(1, last + 1)) if check_all else {1, (1 + last) // 2, last}
         self._worst = 0.0
@@ -157,28 +211,28 @@ class Aligner:
         return found
 
     def facts(self) -> dict[str, Any]:
-        """The facts `alignment` (segments), `aligned_residual` (worst checked frame, or None) and `aligned_checked`."""
+        """The facts `alignment` (segments), `shift_source`, `aligned_residual` (worst checked frame, or None) and
+        `aligned_checked`."""
         known = [(a, b, dx, dy, "published") for a, b, dx, dy in self.spans if dx is not None and dy is not None]
         found = sorted(known + [(*segment, "estimated") for segment in self._estimated])
-        segments: list[dict[str, Any]] = [
-            {
-                "first": a,
-                "last": b,
-                "h": homography(dx, dy, self.scale).ravel().tolist(),
-                "source": source,
-                "dx": dx,
-                "dy": dy,
-            }
-            for a, b, dx, dy, source in found
-        ]
+        segments = [self._segment(*segment) for segment in found]
         checked = self._worst if self._count and np.isfinite(self._worst) else None
         covered = sum(segment["last"] - segment["first"] + 1 for segment in segments) == self.spans[-1][1]
         return {
             "alignment": segments,
+            "shift_source": ",".join(sorted({segment[-1] for segment in found}, reverse=True)) or None,
             "alignment_covers": covered,
             "aligned_residual": checked,
             "aligned_checked": self._count,
         }
+
+    def _segment(self, first: int, last: int, dx: int, dy: int, source: str) -> dict[str, Any]:
+        matrix = homography(dx, dy, self.scale)
+        if self.calibrated is not None:
+            offset = calibrated_offset(tuple(self.calibrated.ravel().tolist()), self.scale)
+            dx, dy, source = dx + offset[0], dy + offset[1], "calibration"
+            matrix = shifted(self.calibrated, dx, dy)
+        return {"first": first, "last": last, "h": matrix.ravel().tolist(), "source": source, "dx": dx, "dy": dy}
 
     @property
     def fails(self) -> bool:

@@ -54,11 +54,16 @@ EVIDENCE = (
         pa.list_(SEGMENT),
         "visual to thermal: matrices h (row-major) for frames first..last, counted from 1",
     ),
+    Fact(
+        "shift_source",
+        pa.string(),
+        "where dx and dy come from: published, estimated or both; whatever matrix they move",
+    ),
     Fact("alignment_covers", pa.bool_(), "whether every frame has a matrix"),
     Fact(
         "aligned_residual",
         pa.float32(),
-        "grey levels between warped visual and the release's aligned frame, worst checked",
+        "grey levels between visual warped by the published matrix and the release's aligned frame, worst checked",
     ),
     Fact("aligned_checked", pa.int32(), "aligned frames compared"),
     Fact("aligned_stored", pa.bool_(), "whether the clip aligned.webp is kept beside the matrices"),

@@ -1,10 +1,14 @@
 """How a SpeakingFaces release is read, measured and encoded."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+from ...loaders.folder import file_sha256
 from ...loaders.media import ClipWriter
 from ..core.builder import ReleaseOptions
 from .artifacts import FROZEN_FRAMES
+from .calibration import Calibration, load
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,27 @@ class SpeakingFacesOptions(ReleaseOptions):
         default=FROZEN_FRAMES, metadata={"help": "identical frames from which a clip counts as frozen"}
     )
 
+    calibration: str = field(
+        default="", metadata={"help": "calibration.json of facevox calibrate, in place of the published matrix"}
+    )
+
+    def as_dict(self) -> dict[str, Any]:
+        """What decides the bytes: of the calibration its content, not its place."""
+        content = file_sha256(Path(self.calibration)) if self.calibration else ""
+        return {**super().as_dict(), "calibration": content}
+
+    def calibrated(self) -> Calibration | None:
+        """The calibration to align with. Raises FileNotFoundError, or ValueError for a file that is none."""
+        return load(self.calibration) if self.calibration else None
+
     def check(self) -> None:
-        """Raises ValueError for a value out of range."""
+        """Raises ValueError for a value out of range or values that exclude each other."""
         if self.source not in ("release", "raw"):
             raise ValueError(f"source {self.source!r}: expected release or raw")
         if self.as_recorded and self.source != "raw":
             raise ValueError("as_recorded tells how raw files are named: it needs source raw (--source raw)")
+        if self.calibration and self.materialize_aligned:
+            raise ValueError("materialize_aligned stores the release's frames, which are not calibrated: choose one")
         if self.check_aligned not in ("ends", "all"):
             raise ValueError(f"check_aligned {self.check_aligned!r}: expected ends or all")
         if self.freeze_frames < 2:

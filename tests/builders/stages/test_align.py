@@ -4,9 +4,34 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
-from facevox.builders.stages.align import THERMAL_POINTS, VISUAL_POINTS, Aligner, find_shift, homography, residual, warp
+from facevox.builders.stages.align import (
+    THERMAL_POINTS,
+    VISUAL_POINTS,
+    Aligner,
+    best_shift,
+    calibrated_offset,
+    carried,
+    find_shift,
+    homography,
+    residual,
+    root_mean_square,
+    shifted,
+    warp,
+)
 
 SIZE = (464, 348)
+RECOMMENDED = (
+    0.78101233,
+    0.02191339,
+    -60.3927497,
+    -0.01026142,
+    0.78670914,
+    -25.2035602,
+    1.2773863e-5,
+    6.8343626e-5,
+    1.0,
+)
+"""Mean of the matrices of nine public marker captures."""
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +137,50 @@ def test_published_spans_are_held_against_first_middle_and_last(visual):
     assert aligner.fails
     assert aligner.facts()["aligned_residual"] > 2
     assert all(Aligner([(1, 9, 3, 40)], 1.0, check_all=True).wants(number) for number in range(1, 10))
+
+
+def test_the_best_shift_is_the_best_of_all_whole_shifts():
+    base = np.array(RECOMMENDED).reshape(3, 3)
+    random = np.random.default_rng(3)
+    thermal = random.uniform((100, 60), (360, 300), (48, 2))
+    visual = carried(np.linalg.inv(shifted(base, -31, 57)), thermal) + random.normal(0, 1, (48, 2))
+    found = best_shift(base, visual, thermal)
+    every = {
+        (dx, dy): root_mean_square(carried(base, visual - (dx, dy)) - thermal)
+        for dx in range(-36, -25)
+        for dy in range(52, 63)
+    }
+    assert found[:2] == min(every, key=every.get) == (-31, 57)
+    assert found[2] == pytest.approx(every[found[:2]])
+
+
+def test_calibrated_and_published_matrix_agree_over_the_face_as_measured():
+    dx, dy, rms = calibrated_offset(RECOMMENDED, 1.0)
+    assert rms == pytest.approx(2.0, abs=0.25)  # 2.0 was measured with a free shift on another grid
+    face = np.array([(x, y) for x in range(150, 311, 8) for y in range(80, 281, 8)], np.float64)
+    for at in ((0, 0), (3, 47), (-154, 39)):
+        visual = carried(np.linalg.inv(homography(*at)), face)
+        again = carried(shifted(np.array(RECOMMENDED).reshape(3, 3), at[0] + dx, at[1] + dy), visual)
+        assert root_mean_square(again - face) == pytest.approx(rms, abs=0.1)
+        assert np.abs(again - face).max() < 8
+
+
+@pytest.mark.parametrize("span", [(1, 3, 3, 40), (1, 3, None, None)])
+def test_a_calibrated_matrix_takes_the_place_and_the_residual_stays_with_the_published_one(visual, span):
+    base = np.array(RECOMMENDED).reshape(3, 3)
+    aligner, plain = Aligner([span], 1.0, calibrated=base), Aligner([span], 1.0)
+    for number in (1, 2, 3):
+        for one in (aligner, plain):
+            if one.wants(number):
+                one.add(number, visual, warp(visual, homography(3, 40), SIZE))
+    facts, known = aligner.facts(), plain.facts()
+    (segment,) = facts["alignment"]
+    offset = calibrated_offset(RECOMMENDED, 1.0)
+    assert (segment["first"], segment["last"], segment["source"]) == (1, 3, "calibration")
+    assert (segment["dx"], segment["dy"]) == (3 + offset[0], 40 + offset[1])
+    assert np.allclose(np.reshape(segment["h"], (3, 3)), shifted(base, segment["dx"], segment["dy"]))
+    assert {name: facts[name] for name in facts if name != "alignment"} == {
+        name: known[name] for name in known if name != "alignment"
+    }
+    assert facts["shift_source"] == ("published" if span[2] is not None else "estimated")
+    assert facts["aligned_residual"] == 0
