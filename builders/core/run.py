@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
@@ -140,6 +140,7 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
     ValueError when review.jsonl holds a line that is no decision.
     """
     started = time.perf_counter()
+    options = replace(options, release=options.release.settled())
     builder, raw, fresh = make_plan(options)
     raw.close()
     if not fresh.shards:

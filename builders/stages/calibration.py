@@ -11,7 +11,7 @@ import numpy as np
 from ...loaders.durable import write_json
 from .align import Matrix, best_shift, calibrated_offset, carried, homography, root_mean_square
 from .captures import Capture
-from .markers import NUMBERS, THERMAL_WIDTH, Points
+from .markers import NUMBERS, THERMAL_WIDTH, VISUAL_WIDTH, Points
 
 FILE = "calibration.json"
 SCHEMA = 1
@@ -241,21 +241,38 @@ def _checked(value: Any, shape: Shape, place: str) -> dict[str, Any]:
 
 def load(path: str | Path) -> Calibration:
     """Read a calibration file. Raises FileNotFoundError, or ValueError (one line) for anything but a sound one."""
+    return parse(read(path), str(path))
+
+
+def read(path: str | Path) -> str:
+    """The text of a calibration file, unchecked. Raises FileNotFoundError, or ValueError for one that is no text."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such calibration. `facevox calibrate FOLDER` makes one")
+    with path.open("rb") as file:
+        text = file.read(MAX_BYTES + 1)
     try:
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1)
         if len(text) > MAX_BYTES:
             raise ValueError(f"more than {MAX_BYTES >> 20} MB")
+        return text.decode()
+    except ValueError as error:
+        raise _no_calibration(str(path), error) from None
+
+
+def _no_calibration(place: str, error: Exception) -> ValueError:
+    again = "Make it anew with `facevox calibrate`"
+    return ValueError(f"{place}: not a calibration: {' '.join(str(error).split())}. {again}")
+
+
+def parse(text: str, place: str) -> Calibration:
+    """A calibration from the text of its file; `place` names it. Raises ValueError (one line)."""
+    try:
         whole = _checked(json.loads(text), _FILE, FILE)
         pooled = Pooled(**_checked(whole["pooled"], _POOLED, "pooled"))
         captures = [_checked(c, _CAPTURE, f"capture {n}") for n, c in enumerate(whole["captures"], 1)]
         size, other = whole["thermal_size"], whole["visual_size"]
-        if abs(size[0] * 768 - other[0] * THERMAL_WIDTH) > 768:
+        if abs(size[0] * VISUAL_WIDTH - other[0] * THERMAL_WIDTH) > VISUAL_WIDTH:
             raise ValueError(f"sizes {size} and {other} are not those of one scale")
     except (ValueError, RecursionError) as error:
-        again = "Make it anew with `facevox calibrate`"
-        raise ValueError(f"{path}: not a calibration: {' '.join(str(error).split())}. {again}") from None
+        raise _no_calibration(place, error) from None
     return Calibration(size, other, whole["matrix"], pooled, tuple(CaptureRecord(**capture) for capture in captures))

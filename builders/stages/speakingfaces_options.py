@@ -1,14 +1,13 @@
 """How a SpeakingFaces release is read, measured and encoded."""
 
-from dataclasses import dataclass, field
-from pathlib import Path
+import hashlib
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ...loaders.folder import file_sha256
 from ...loaders.media import ClipWriter
 from ..core.builder import ReleaseOptions
 from .artifacts import FROZEN_FRAMES
-from .calibration import Calibration, load
+from .calibration import Calibration, parse, read
 
 
 @dataclass(frozen=True)
@@ -48,14 +47,23 @@ class SpeakingFacesOptions(ReleaseOptions):
         default="", metadata={"help": "calibration.json of facevox calibrate, in place of the published matrix"}
     )
 
+    calibration_text: str = ""
+    """Content of that file, filled in by `settled`."""
+
+    def settled(self) -> "SpeakingFacesOptions":
+        return replace(self, calibration_text=read(self.calibration)) if self.calibration else self
+
     def as_dict(self) -> dict[str, Any]:
         """What decides the bytes: of the calibration its content, not its place."""
-        content = file_sha256(Path(self.calibration)) if self.calibration else ""
-        return {**super().as_dict(), "calibration": content}
+        values = super().as_dict()
+        text = values.pop("calibration_text") or (read(self.calibration) if self.calibration else "")
+        return values | {"calibration": hashlib.sha256(text.encode()).hexdigest() if text else ""}
 
     def calibrated(self) -> Calibration | None:
         """The calibration to align with. Raises FileNotFoundError, or ValueError for a file that is none."""
-        return load(self.calibration) if self.calibration else None
+        if not self.calibration:
+            return None
+        return parse(self.calibration_text or read(self.calibration), self.calibration)
 
     def check(self) -> None:
         """Raises ValueError for a value out of range or values that exclude each other."""

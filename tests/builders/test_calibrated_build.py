@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from facevox.builders.population.calibration import ForgeOptions, forge
+from facevox.builders.speakingfaces import SpeakingFaces, SpeakingFacesOptions
 from facevox.builders.stages.align import calibrated_offset, shifted
 from facevox.builders.stages.calibration import FILE, load
 from facevox.builders.stages.calibration_folder import calibrate
@@ -97,3 +98,16 @@ def test_the_releases_own_frames_are_not_stored_in_the_calibrated_ones_place(
 ):
     with pytest.raises(ValueError, match="choose one"):
         build_folder(release, tmp_path / "out", calibration=str(calibration), materialize_aligned=True, **ONE)
+
+
+def test_a_build_under_way_does_not_read_the_file_again(calibration, tmp_path):
+    """Workers get the content with their options; the file may change or lie on another machine."""
+    file = tmp_path / "calibration.json"
+    file.write_bytes(calibration.read_bytes())
+    options = SpeakingFacesOptions(calibration=str(file))
+    settled = options.settled()
+    assert settled.as_dict() == options.as_dict()
+    assert settled.calibrated() == options.calibrated() == load(calibration)
+    file.unlink()
+    assert SpeakingFaces(settled).calibration == load(calibration)
+    assert SpeakingFacesOptions().settled().as_dict()["calibration"] == ""
