@@ -22,7 +22,6 @@ The same build command again resumes after any interruption. Errors are one line
 
 
 FORGED_BESIDE = ("calibration", "faults")
-"""What can be forged beside datasets."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
