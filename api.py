@@ -83,12 +83,14 @@ def progress_bar(total: int, done: int) -> Callable[[int], None]:
     return tell
 
 
-def forge(dataset: str, out: str | Path, *, workers: int = 1, **options: Any) -> dict[str, Any]:
+def forge(dataset: str, out: str | Path, *, workers: int = 1, progress: bool = False, **options: Any) -> dict[str, Any]:
     """Forge a small release with known truth in the exact layout of the real one; returns what was made.
 
     Options are those of `facevox forge DATASET --help`, as in subjects=6, frames=12, size="small".
     Raises ValueError for an unknown dataset or option, FileExistsError when `out` is not empty.
     """
+    from tqdm import tqdm
+
     from .builders.core.builder import nearest
 
     if find_spec("skimage") is None:
@@ -98,7 +100,9 @@ def forge(dataset: str, out: str | Path, *, workers: int = 1, **options: Any) ->
     for name in options:
         if name not in known:
             raise ValueError(f"forging {dataset} has no option {name!r}; {nearest(name, known)}")
-    made: dict[str, Any] = module.forge(Path(out), module.ForgeOptions(**options), workers=workers)
+    chosen = module.ForgeOptions(**options)
+    with tqdm(total=chosen.subjects, unit="person", desc="forging", disable=None if progress else True) as bar:
+        made: dict[str, Any] = module.forge(Path(out), chosen, lambda done: bar.update(done - bar.n), workers)
     return made
 
 

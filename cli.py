@@ -213,7 +213,7 @@ def _forge(options: argparse.Namespace) -> int:
     from .api import forge, forge_module
 
     picked = chosen(options, forge_module(options.dataset).ForgeOptions)
-    made = forge(options.dataset, options.out, workers=options.workers, **picked)
+    made = forge(options.dataset, options.out, workers=options.workers, progress=True, **picked)
     counts = ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in made.items() if isinstance(value, int))
     print(f"{options.out}: {counts}; truth in {options.out}.truth.json")
     return 0

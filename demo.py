@@ -8,12 +8,28 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 KEPT = Path("facevox-demo")
 STEPS = 7
-CROWD = {"subjects": 40, "positions": 1, "utterances": 2, "frames": 14, "stills_frames": 0, "size": "small"}
+CROWD: dict[str, Any] = {
+    "subjects": 40,
+    "positions": 1,
+    "utterances": 2,
+    "frames": 14,
+    "stills_frames": 0,
+    "size": "small",
+}
 """Enough people for a classifier to find out what men and women have in common, in frames of half the size."""
-BRIEF = {"epochs": 7, "batch_size": 8, "width": 0.25, "frames": 1, "optimizer": "adam", "lr": 1e-3, "device": "cpu"}
+BRIEF: dict[str, Any] = {
+    "epochs": 7,
+    "batch_size": 8,
+    "width": 0.25,
+    "frames": 1,
+    "optimizer": "adam",
+    "lr": 1e-3,
+    "device": "cpu",
+}
 """A quarter of the paper's widths and one frame a clip: learns in seconds on a CPU."""
 
 

@@ -1,5 +1,6 @@
 """A built folder as a Hugging Face dataset, with decoding attached."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,20 @@ if TYPE_CHECKING:
 
 
 def load_dataset(
-    path: str | Path, config: str, split: str, *, streaming: bool = False, frames: Frames = "all", decode: bool = True
+    path: str | Path,
+    config: str,
+    split: str,
+    *,
+    streaming: bool = False,
+    fields: Sequence[str] | None = None,
+    frames: Frames = "all",
+    decode: bool = True,
 ) -> "Dataset | IterableDataset":
     """`datasets.load_dataset` on a built folder; with `decode` its clips and sounds come as arrays, not bytes.
 
     Clips are (frames, H, W, 3) uint8 RGB of the chosen `frames`, sounds (samples,) int16. Map mode copies all media
-    into the local cache first; stream large configs. Raises FolderError for an unknown config or split.
+    into the local cache first; stream large configs. `fields` names the media to keep, beside key and facts (default:
+    all). Raises FolderError for an unknown config, split or field.
     """
     from datasets import load_dataset as plain
 
@@ -26,11 +35,22 @@ def load_dataset(
             f"{path}: config {config!r} has no split {split!r}; there is: {', '.join(folder.splits(config))}"
         )
     samples: Any = plain(str(path), config, split=split, streaming=streaming)
+    if fields is not None:
+        samples = samples.select_columns(_columns(samples.column_names, fields, f"{path}: config {config!r}"))
     if not decode:
         return samples
     if streaming:
         return samples.map(lambda sample: {name: decode_field(name, value, frames) for name, value in sample.items()})
     return samples.with_transform(lambda batch: {n: [decode_field(n, v, frames) for v in batch[n]] for n in batch})
+
+
+def _columns(names: Sequence[str], fields: Sequence[str], where: str) -> list[str]:
+    """Key, facts and the wanted media, whose names are file endings with a dot."""
+    wanted = {fields} if isinstance(fields, str) else set(fields)
+    media = [name for name in names if "." in name]
+    if unknown := sorted(wanted - set(media)):
+        raise FolderError(f"{where} has no field {unknown[0]!r}; there is: {', '.join(media)}")
+    return [name for name in names if name in wanted or "." not in name]
 
 
 def decode_field(name: str, value: Any, frames: Frames = "all") -> Any:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import signal
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -155,36 +157,54 @@ def _forge_subject(out: Path, options: ForgeOptions, number: int) -> tuple[dict[
     return truth, sum(clip.frames for clip in cast.clips), sum(sink.bytes for sink in sinks.values())
 
 
+def _forge_subjects(
+    out: Path, options: ForgeOptions, count: int, workers: int, progress: Callable[[int], None] | None
+) -> list[tuple[dict[str, Any], int, int]]:
+    if workers == 1 or count == 1:
+        done = []
+        for number in range(count):
+            done.append(_forge_subject(out, options, number))
+            if progress:
+                progress(len(done))
+        return done
+    size = min(workers, count, 4 * (os.cpu_count() or 1))
+    pool = ProcessPoolExecutor(size, get_context("spawn"), _start_worker)
+    try:
+        futures = [pool.submit(_forge_subject, out, options, number) for number in range(count)]
+        for finished, future in enumerate(as_completed(futures), 1):
+            future.result()
+            if progress:
+                progress(finished)
+        return [future.result() for future in futures]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    cv2.setNumThreads(1)
+    # Ctrl-C is for the parent, which stops the pool and tidies up.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def forge(
     out: Path, options: ForgeOptions, progress: Callable[[int], None] | None = None, workers: int = 1
 ) -> dict[str, Any]:
     """Write a release under `out` (new or empty) and `<out>.truth.json` beside it; returns counts and bytes.
 
-    `progress` is called with the number of finished subjects. The bytes depend on the options alone.
+    `progress` is called after every finished subject with how many there are. The bytes depend on the options alone.
+    An interrupted release is removed again: half of one would look like a damaged one.
     """
     out = Path(out)
     if out.exists() and any(out.iterdir()):
         raise FileExistsError(f"{out}: expected a new or empty folder to forge into. Choose another, or remove it.")
     out.mkdir(parents=True, exist_ok=True)
     casts = plan(options)
-    written = write_tables(out, casts, options) + (write_plans(out, casts, options) if options.raw else 0)
-    done: dict[int, tuple[dict[str, Any], int, int]] = {}
-
-    def report(number: int, result: tuple[dict[str, Any], int, int]) -> None:
-        done[number] = result
-        if progress:
-            progress(len(done))
-
-    if workers == 1 or len(casts) == 1:
-        for number in range(len(casts)):
-            report(number, _forge_subject(out, options, number))
-    else:
-        count = min(workers, len(casts), 4 * (os.cpu_count() or 1))
-        with ProcessPoolExecutor(count, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
-            futures = {pool.submit(_forge_subject, out, options, number): number for number in range(len(casts))}
-            for future in as_completed(futures):
-                report(futures[future], future.result())
-    results = [done[number] for number in range(len(casts))]
+    try:
+        written = write_tables(out, casts, options) + (write_plans(out, casts, options) if options.raw else 0)
+        results = _forge_subjects(out, options, len(casts), workers, progress)
+    except BaseException:
+        shutil.rmtree(out, ignore_errors=True)
+        raise
     clips = {key: value for truth, _, _ in results for key, value in truth.items()}
     people = {str(cast.person.subject): {**asdict(cast.person), "split": cast.split} for cast in casts}
     whole = {"options": asdict(options), "subjects": people, "clips": clips}

@@ -105,6 +105,19 @@ def test_our_load_dataset_is_theirs_decoded(folder, streaming):
         facevox.load_dataset(folder.path, "utterances", "dev")
 
 
+@pytest.mark.parametrize("streaming", [True, False])
+def test_our_load_dataset_keeps_the_chosen_fields(built, streaming, tmp_path, monkeypatch):
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path)
+    path = built["parquet"].path
+    samples = facevox.load_dataset(path, "utterances", "test", streaming=streaming, fields=["thermal.webp"], frames=2)
+    sample = next(iter(samples))
+    assert sorted(name for name in sample if "." in name) == ["thermal.webp"]
+    assert sample["thermal.webp"].shape[0] == 2
+    assert sample["json"]["frames"] > 2
+    with pytest.raises(FolderError, match=r"no field 'thermal.png'; there is: .*thermal.webp"):
+        facevox.load_dataset(path, "utterances", "test", streaming=streaming, fields=["thermal.png"])
+
+
 def test_plain_webdataset_reads_the_tars(built):
     os.environ["WDS_SECURE"] = "1"
     import webdataset

@@ -335,3 +335,14 @@ def test_bad_options_and_full_folders_are_refused(tmp_path: Path):
     (tmp_path / "there").write_text("x")
     with pytest.raises(FileExistsError, match="new or empty"):
         forge(tmp_path, ForgeOptions())
+
+
+def test_an_interrupted_release_is_removed(tmp_path):
+    def interrupt(done: int) -> None:
+        raise KeyboardInterrupt
+
+    options = ForgeOptions(subjects=2, positions=1, utterances=1, frames=4, stills_frames=0, size="small")
+    for workers in (1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            forge(tmp_path / "release", options, interrupt, workers)
+        assert not list(tmp_path.iterdir())
