@@ -5,23 +5,22 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from . import cli_calibrate, cli_decide
-from .cli_options import add_options, chosen, named
+from . import cli_build, cli_calibrate, cli_decide, cli_train
 
 EPILOG = """examples:
-  facevox demo                                          forge, build, verify, load and draw a small dataset
+  facevox demo                                          the whole road on made-up people, in minutes
   facevox forge speakingfaces --out R                   a made-up release in the real one's layout
   facevox build speakingfaces --raw R --out O --workers 2
   facevox build speakingfaces --raw R --out O --dry-run     what it would write, and how long it would take
   facevox info O;  facevox verify O;  facevox show O KEY
   facevox stats O --out S                               the paper's tables counted in O, and histograms
+  facevox train gender --data O --out W;  facevox bench speakingfaces_table4 --data O --runs W
 
-The same build command again resumes after any interruption. Errors are one line, exit code 2."""
-
+The same build or train command again resumes after any interruption. Errors are one line, exit code 2."""
 
 FORGED_BESIDE = ("calibration", "faults")
+RESUMED = (cli_build.build_folder, cli_train.train_model)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser(given)
     options, unknown = parser.parse_known_args(given)
-    if unknown and not (hasattr(options, "dataset") and options.dataset not in (*_datasets(), *FORGED_BESIDE)):
+    if unknown and not (hasattr(options, "dataset") and options.dataset not in (*cli_build.datasets(), *FORGED_BESIDE)):
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if options.version:
         # Looked up only here: reading package metadata takes longer than all the rest of --help.
@@ -43,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options) or 0)
     except KeyboardInterrupt:
-        resume = "; nothing is lost. To resume:\n  facevox " + shlex.join(given) if options.run is _build else ""
+        resume = "; nothing is lost. To resume:\n  facevox " + shlex.join(given) if options.run in RESUMED else ""
         print(f"\nfacevox: interrupted{resume}", file=sys.stderr)
         return 130
     except BrokenPipeError:
@@ -59,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, RuntimeError) as error:
         if options.traceback:
             raise
-        resumes = ". Mend that and run the same command: it resumes where it stopped" if options.run is _build else ""
+        resumes = ". Mend that and run the same command: it resumes where it stopped" if options.run in RESUMED else ""
         print(f"facevox: {_one_line(error, resumes)}", file=sys.stderr)
         return 2
 
@@ -78,14 +77,18 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--traceback", action="store_true", help="show the full traceback of an error")
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    _add_build(
+    cli_build.add_build(
         commands.add_parser("build", help="turn a raw release into a dataset folder", formatter_class=raw), given
     )
-    _add_forge(
+    cli_build.add_forge(
         commands.add_parser("forge", help="make up a small release with known truth", formatter_class=raw), given
     )
-    _add_train(commands.add_parser("train", help="train a model on a built folder", formatter_class=raw), given)
-    _add_bench(commands.add_parser("bench", help="a published table beside measured values", formatter_class=raw))
+    cli_train.add_train(
+        commands.add_parser("train", help="train a model on a built folder", formatter_class=raw), given
+    )
+    cli_train.add_bench(
+        commands.add_parser("bench", help="a published table beside measured values", formatter_class=raw)
+    )
     cli_calibrate.add(commands)
     cli_decide.add(commands)
     for name, run, text in (
@@ -117,170 +120,6 @@ def _describe() -> str:
     return (
         "Build, verify and load face, voice and thermal-video datasets as sharded WebDataset, Parquet or Arrow folders."
     )
-
-
-# --- build and forge: their options are those of the dataset named on the command line ---
-
-
-def _datasets() -> list[str]:
-    """Every dataset, by its file: listing names must not import anything."""
-    here = Path(__file__).parent / "builders"
-    return sorted(path.stem for path in here.glob("*.py") if not path.stem.startswith("_"))
-
-
-def _add_build(parser: argparse.ArgumentParser, given: Sequence[str]) -> None:
-    here = Path(__file__).parent / "builders"
-    parser.description = (
-        "Turn a raw release, read in place, into a dataset folder that plain load_dataset reads.\n"
-        f"datasets: {', '.join(_datasets())}; `facevox build DATASET --help` shows the dataset's own options."
-    )
-    parser.add_argument("dataset", help="which dataset", metavar="DATASET")
-    parser.add_argument("--raw", required=True, help="the release folder (archives stay packed)")
-    parser.add_argument("--out", required=True, type=Path, help="the dataset folder to make, resume or extend")
-    parser.add_argument(
-        "--config", action="append", default=[], help="only this config; may be repeated (default: the main ones)"
-    )
-    parser.add_argument(
-        "--format", default="tar", metavar="FORMAT", help="tar (WebDataset), parquet or arrow (default: tar)"
-    )
-    parser.add_argument("--workers", type=int, default=1, help="build processes, about one per core (default: 1)")
-    parser.add_argument("--shard-mb", type=int, default=1024, help="source MB per shard (default: 1024)")
-    parser.add_argument(
-        "--extend", action="store_true", help="accept a release that grew: new samples go to new shards"
-    )
-    parser.add_argument(
-        "--recheck", action="store_true", help="hash finished shards, mend damaged ones, retry what was left out"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="only list: samples, bytes, time, disk space")
-    parser.set_defaults(run=_build)
-    if dataset := named(given, "build", here):
-        from .builders.core.builder import find
-
-        add_options(parser.add_argument_group(f"options of {dataset}"), find(dataset).options_type)
-
-
-def _build(options: argparse.Namespace) -> int:
-    from .api import progress_bar, release_options
-    from .builders.core.builder import find
-    from .builders.core.estimate import estimate
-    from .builders.core.run import BuildOptions, run
-
-    release = release_options(options.dataset, chosen(options, find(options.dataset).options_type))
-    build = BuildOptions(
-        options.dataset,
-        options.raw,
-        options.out,
-        tuple(options.config),
-        options.format,
-        options.shard_mb,
-        options.workers,
-        options.extend,
-        options.recheck,
-        release,
-    )
-    if options.dry_run:
-        print(*estimate(build).lines(), sep="\n")
-        return 0
-    print(*run(build, progress_bar).lines(), sep="\n")
-    return 0
-
-
-def _add_forge(parser: argparse.ArgumentParser, given: Sequence[str]) -> None:
-    here = Path(__file__).parent / "builders"
-    parser.description = (
-        "Make up a small release in the exact layout of the real one, with people who do not exist and known truth\n"
-        "beside it; captures of a marker sheet (calibration); or a damaged copy of a release (faults).\n"
-        "`facevox forge DATASET --help` shows the options."
-    )
-    parser.add_argument("dataset", help="which dataset, or calibration, or faults", metavar="DATASET")
-    parser.add_argument("--out", required=True, type=Path, help="the release folder to make; new or empty")
-    parser.set_defaults(run=_forge)
-    dataset = named(given, "forge", here / "population")
-    if dataset == "faults":
-        parser.add_argument("--release", required=True, type=Path, help="the forged release to copy and damage")
-        parser.add_argument("--seed", type=int, default=0, help="which places are damaged (default: 0)")
-        parser.set_defaults(run=_faults)
-    elif dataset in (*_datasets(), "calibration"):
-        from .api import forge_module
-
-        parser.add_argument(
-            "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per core)"
-        )
-        add_options(parser.add_argument_group(f"options of {dataset}"), forge_module(dataset).ForgeOptions)
-
-
-def _forge(options: argparse.Namespace) -> int:
-    from .api import forge, forge_module
-
-    picked = chosen(options, forge_module(options.dataset).ForgeOptions)
-    made = forge(options.dataset, options.out, workers=options.workers, progress=True, **picked)
-    counts = ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in made.items() if isinstance(value, int))
-    print(f"{options.out}: {counts}; truth in {options.out}.truth.json")
-    return 0
-
-
-def _faults(options: argparse.Namespace) -> int:
-    from .builders.population.faults import damage
-
-    for fault in damage(options.release, options.out, options.seed):
-        print(f"{fault.name}: {fault.archive} {fault.member}".rstrip())
-    return 0
-
-
-# --- training and tables ---
-
-
-def _add_train(parser: argparse.ArgumentParser, given: Sequence[str]) -> None:
-    here = Path(__file__).parent / "models"
-    known = sorted(path.stem for path in here.glob("*.py") if not path.stem.startswith("_"))
-    parser.description = (
-        "Train a model on a built folder; the same command resumes exactly where it stopped.\n"
-        f"models: {', '.join(known)}; `facevox train MODEL --help` shows all options."
-    )
-    parser.add_argument("model", help="which model", metavar="MODEL")
-    parser.add_argument("--data", required=True, help="a built dataset folder")
-    parser.add_argument("--out", required=True, help="where checkpoints go, as OUT/gender-mode7/seed0/best.pt")
-    parser.set_defaults(run=_train)
-    if model := named(given, "train", here):
-        from .models.core.model import find
-        from .models.core.train import TrainOptions
-
-        add_options(parser.add_argument_group("training"), TrainOptions)
-        add_options(parser.add_argument_group(f"options of {model}"), find(model).options_type)
-
-
-def _train(options: argparse.Namespace) -> int:
-    from .api import train
-    from .models.core.model import find
-    from .models.core.train import TrainOptions
-
-    picked = {**chosen(options, find(options.model).options_type), **chosen(options, TrainOptions)}
-    print(*train(options.model, options.data, options.out, progress=True, **picked).lines(), sep="\n")
-    return 0
-
-
-def _add_bench(parser: argparse.ArgumentParser) -> None:
-    parser.description = "One published table beside values measured here; `facevox bench list` names the tables."
-    parser.add_argument("name", help="which table, or list", metavar="TABLE")
-    parser.add_argument("--data", default="", help="a built dataset folder")
-    parser.add_argument("--runs", default="", help="the folder that `facevox train --out` wrote")
-    parser.add_argument("--as-published", action="store_true", help="noise wraps around, as in the authors' code")
-    parser.add_argument("--format", choices=("text", "markdown", "json"), default="text", help="how to print it")
-    parser.set_defaults(run=_bench)
-
-
-def _bench(options: argparse.Namespace) -> int:
-    from .api import bench
-    from .benchmarks.core.bench import benches
-
-    if options.name == "list":
-        print(*benches(), sep="\n")
-        return 0
-    if not options.data:
-        raise ValueError("bench needs --data, a built dataset folder")
-    table = bench(options.name, options.data, options.runs, as_published=options.as_published)
-    print({"text": table.text, "markdown": table.markdown, "json": table.json}[options.format]())
-    return 0
 
 
 # --- looking at a folder ---
