@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .loaders.folder import Folder
+from .loaders.names import check_options, nearest
 from .loaders.verify import Verdict
 
 if TYPE_CHECKING:
@@ -59,13 +60,10 @@ def build(
 
 def release_options(dataset: str, values: dict[str, Any]) -> Any:
     """The dataset's own options object. Raises ValueError for an option it does not have, naming the nearest."""
-    from .builders.core.builder import find, nearest
+    from .builders.core.builder import find
 
     kind = find(dataset).options_type
-    known = [f.name for f in fields(kind)]
-    for name in values:
-        if name not in known:
-            raise ValueError(f"{dataset} has no option {name!r}; {nearest(name, known)}")
+    check_options(dataset, values, [f.name for f in fields(kind)])
     return kind(**values)
 
 
@@ -91,24 +89,24 @@ def forge(dataset: str, out: str | Path, *, workers: int = 1, progress: bool = F
     """
     from tqdm import tqdm
 
-    from .builders.core.builder import nearest
-
     if find_spec("skimage") is None:
         raise ModuleNotFoundError("forging needs scikit-image: pip install 'facevox[forge]'", name="skimage")
     module = forge_module(dataset)
-    known = [f.name for f in fields(module.ForgeOptions)]
-    for name in options:
-        if name not in known:
-            raise ValueError(f"forging {dataset} has no option {name!r}; {nearest(name, known)}")
+    check_options(f"forging {dataset}", options, [f.name for f in fields(module.ForgeOptions)])
     chosen = module.ForgeOptions(**options)
-    with tqdm(total=chosen.subjects, unit="person", desc="forging", disable=None if progress else True) as bar:
-        made: dict[str, Any] = module.forge(Path(out), chosen, lambda done: bar.update(done - bar.n), workers)
+    with tqdm(unit=" pieces", desc="forging", disable=None if progress else True) as bar:
+
+        def tell(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        made: dict[str, Any] = module.forge(Path(out), chosen, tell, workers)
     return made
 
 
 def forge_module(dataset: str) -> Any:
     """The module that forges a dataset, or captures of a marker sheet (calibration). Raises ValueError without one."""
-    from .builders.core.builder import datasets, nearest
+    from .builders.core.builder import datasets
 
     if dataset not in (*datasets(), "calibration"):
         raise ValueError(
@@ -135,13 +133,9 @@ def stream(
     facevox.stream(O, "utterances", "train", fields=("visual.webp", "mic1.flac"), frames=3, shuffle=True, workers=2)
     Raises ValueError for an unknown option, FolderError for a missing config, split or field.
     """
-    from .builders.core.builder import nearest
     from .loaders.stream import Stream, StreamOptions
 
-    known = [f.name for f in fields(StreamOptions)]
-    for name in options:
-        if name not in known:
-            raise ValueError(f"a stream has no option {name!r}; {nearest(name, known)}")
+    check_options("a stream", options, [f.name for f in fields(StreamOptions)])
     if options.get("fields") is not None:
         chosen = options["fields"]
         options["fields"] = (chosen,) if isinstance(chosen, str) else tuple(chosen)

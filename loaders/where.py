@@ -1,11 +1,12 @@
 """A condition on facts, written as in Python, to a filter on the index."""
 
 import ast
-from difflib import get_close_matches
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from .names import nearest
 
 _COMPARE: dict[type[ast.cmpop], Any] = {
     ast.Eq: lambda a, b: a == b,
@@ -85,7 +86,5 @@ def _operand(node: ast.expr, names: list[str]) -> pc.Expression:
 
 def _column(name: str, names: list[str]) -> pc.Expression:
     if name not in names:
-        near = get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"where: no fact {name!r}; {hint}a text needs quotes; there is: {', '.join(names)}")
+        raise ValueError(f"where: no fact {name!r} (a text needs quotes); {nearest(name, names)}")
     return pc.field(name)

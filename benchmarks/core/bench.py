@@ -2,10 +2,10 @@
 
 import importlib
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from ...loaders.names import nearest
 from ...models.core.device import DEVICES
 from .table import Table
 
@@ -35,10 +35,7 @@ def find(name: str) -> Any:
     """The module of a table: TITLE and `run(options) -> Table`. Raises ValueError naming the nearest one."""
     known = benches()
     if name not in known:
-        close = get_close_matches(name, known, n=1, cutoff=0.5)
-        raise ValueError(
-            f"no table {name!r}; " + (f"did you mean {close[0]!r}? " if close else "") + f"there is: {', '.join(known)}"
-        )
+        raise ValueError(f"no table {name!r}; {nearest(name, known)}")
     return importlib.import_module(f"...{name}", __name__)
 
 

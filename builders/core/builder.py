@@ -6,10 +6,10 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ...loaders.names import nearest
 from ...loaders.sample import Config, Sample
 from .decisions import Decision
 from .raw import Folder
@@ -97,12 +97,6 @@ class Builder(ABC):
     def card(self) -> str:
         """The dataset's part of the card (Markdown): licence, consent, intended use, bias, citation."""
         return (Path(__file__).parent.parent / "cards" / f"{self.name}.md").read_text(encoding="utf-8")
-
-
-def nearest(word: str, known: list[str]) -> str:
-    """'did you mean X?' where something is near, and in any case what there is."""
-    close = get_close_matches(word, known, n=1, cutoff=0.5)
-    return (f"did you mean {close[0]!r}? " if close else "") + f"there is: {', '.join(known)}"
 
 
 def datasets() -> list[str]:

@@ -25,8 +25,9 @@ import pyarrow as pa
 
 from ...loaders.durable import PART
 from ...loaders.folder import FolderError
+from ...loaders.names import nearest
 from . import card
-from .builder import Builder, ReleaseOptions, Unit, find, nearest
+from .builder import Builder, ReleaseOptions, Unit, find
 from .plan import Plan, make, reconcile
 from .raw import Folder, open_raw
 from .review import Followed, open_review

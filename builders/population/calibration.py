@@ -1,6 +1,7 @@
 """Forge captures of the heated marker sheet: both cameras, a known homography for every pair, one pair spoiled."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -43,10 +44,13 @@ class ForgeOptions:
     seed: int = field(default=0, metadata={"help": "same seed, same bytes"})
 
 
-def forge(out: Path, options: ForgeOptions, workers: int = 1) -> dict[str, Any]:
+def forge(
+    out: Path, options: ForgeOptions, progress: Callable[[int, int], None] | None = None, workers: int = 1
+) -> dict[str, Any]:
     """Write N_0.png (thermal) and N_1.png (visual) into `out` (new or empty) and `<out>.truth.json` beside it.
 
-    One process serves whatever `workers` says: a capture takes a fraction of a second. Returns counts.
+    One process serves whatever `workers` says: a capture takes a fraction of a second. Returns counts; `progress` is
+    told how many captures of how many are done.
     Raises FileExistsError when `out` holds something, ValueError for less than one capture.
     """
     if out.exists() and any(out.iterdir()):
@@ -68,6 +72,8 @@ def forge(out: Path, options: ForgeOptions, workers: int = 1) -> dict[str, Any]:
             "sheet": sheet.ravel().tolist(),
             "spoiled": number == options.spoiled,
         }
+        if progress:
+            progress(number, options.captures)
     whole = {"options": asdict(options), "base": list(BASE), "captures": truth}
     (out.parent / f"{out.name}.truth.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
     return {"captures": options.captures, "spoiled": int(1 <= options.spoiled <= options.captures)}

@@ -158,14 +158,14 @@ def _forge_subject(out: Path, options: ForgeOptions, number: int) -> tuple[dict[
 
 
 def _forge_subjects(
-    out: Path, options: ForgeOptions, count: int, workers: int, progress: Callable[[int], None] | None
+    out: Path, options: ForgeOptions, count: int, workers: int, progress: Callable[[int, int], None] | None
 ) -> list[tuple[dict[str, Any], int, int]]:
     if workers == 1 or count == 1:
         done = []
         for number in range(count):
             done.append(_forge_subject(out, options, number))
             if progress:
-                progress(len(done))
+                progress(len(done), count)
         return done
     size = min(workers, count, 4 * (os.cpu_count() or 1))
     pool = ProcessPoolExecutor(size, get_context("spawn"), _start_worker)
@@ -174,7 +174,7 @@ def _forge_subjects(
         for finished, future in enumerate(as_completed(futures), 1):
             future.result()
             if progress:
-                progress(finished)
+                progress(finished, count)
         return [future.result() for future in futures]
     finally:
         pool.shutdown(cancel_futures=True)
@@ -187,11 +187,12 @@ def _start_worker() -> None:
 
 
 def forge(
-    out: Path, options: ForgeOptions, progress: Callable[[int], None] | None = None, workers: int = 1
+    out: Path, options: ForgeOptions, progress: Callable[[int, int], None] | None = None, workers: int = 1
 ) -> dict[str, Any]:
     """Write a release under `out` (new or empty) and `<out>.truth.json` beside it; returns counts and bytes.
 
-    `progress` is called after every finished subject with how many there are. The bytes depend on the options alone.
+    `progress` is called after every finished subject with how many of how many are done. The bytes depend on the
+    options alone.
     An interrupted release is removed again: half of one would look like a damaged one.
     """
     out = Path(out)

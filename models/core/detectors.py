@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ...loaders.names import nearest
 from .pretrained import EXTRA, brief, locate, sha256, stated_digest
 
 if TYPE_CHECKING:
@@ -66,10 +66,7 @@ def open_detector(name: str, models: Path | None = None, threshold: float | None
         path = _onnx_file(name.removeprefix("onnx:"), models)
         return _open_yunet(f"onnx:{path.name}", path, threshold)
     if name not in NAMES:
-        near = get_close_matches(name, NAMES, 1, 0.4)
-        raise ValueError(
-            f"detector {name!r}: not known{f'; did you mean {near[0]}?' if near else ''}. Known: {', '.join(NAMES)}"
-        )
+        raise ValueError(f"no detector {name!r}; {nearest(name, NAMES)}")
     if name == "yunet":
         return _open_yunet(name, locate(name, models), threshold)
     return _open_mtcnn(models, threshold) if name == "mtcnn" else _open_dlib(name, models, threshold)

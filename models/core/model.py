@@ -4,7 +4,6 @@ import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ...loaders.folder import Frames
+from ...loaders.names import check_options, nearest
 
 Batch = dict[str, Any]
 """Tensors whose first axis counts samples, beside `keys` (their names, list of str) and `dropped` (int)."""
@@ -116,12 +116,6 @@ class Model(nn.Module, ABC):
         """Step the schedulers; `validation` has `merit` (mean) and `loss` (sum over samples)."""
 
 
-def nearest(word: str, known: Sequence[str]) -> str:
-    """'did you mean X?' where something is near, and in any case what there is."""
-    close = get_close_matches(word, known, n=1, cutoff=0.5)
-    return (f"did you mean {close[0]!r}? " if close else "") + f"there is: {', '.join(known)}"
-
-
 def models() -> list[str]:
     """Names of all models: the files beside this package's `core`."""
     here = Path(__file__).parent.parent
@@ -139,10 +133,7 @@ def find(name: str) -> type[Model]:
 def model_options(name: str, values: Mapping[str, Any]) -> ModelOptions:
     """The options object of a model. Raises ValueError for an option it does not have, naming the nearest."""
     kind = find(name).options_type
-    known = [f.name for f in fields(kind)]
-    for option in values:
-        if option not in known:
-            raise ValueError(f"{name} has no option {option!r}; {nearest(option, known)}")
+    check_options(name, values, [f.name for f in fields(kind)])
     return kind(**values)
 
 

@@ -6,7 +6,6 @@ A further network is one more entry of NETWORKS. No file is opened before its by
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ...loaders.names import nearest
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -144,10 +145,7 @@ NETWORKS: dict[str, Network] = {
 def network(name: str) -> Network:
     """The registered network of that name. Raises ValueError naming the nearest."""
     if name not in NETWORKS:
-        near = get_close_matches(name, NETWORKS, 1)
-        raise ValueError(
-            f"network {name!r}: not known{f'; did you mean {near[0]}?' if near else ''}. Known: {', '.join(NETWORKS)}"
-        )
+        raise ValueError(f"no network {name!r}; {nearest(name, list(NETWORKS))}")
     return NETWORKS[name]
 
 

@@ -338,7 +338,7 @@ def test_bad_options_and_full_folders_are_refused(tmp_path: Path):
 
 
 def test_an_interrupted_release_is_removed(tmp_path):
-    def interrupt(done: int) -> None:
+    def interrupt(done: int, of: int) -> None:
         raise KeyboardInterrupt
 
     options = ForgeOptions(subjects=2, positions=1, utterances=1, frames=4, stills_frames=0, size="small")

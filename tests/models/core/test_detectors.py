@@ -66,7 +66,7 @@ def test_what_is_not_a_picture_or_a_box_is_refused():
 
 
 def test_unknown_names_and_missing_or_foreign_files_are_named(tmp_path):
-    with pytest.raises(ValueError, match="did you mean dlib-hog"):
+    with pytest.raises(ValueError, match="did you mean 'dlib-hog'"):
         open_detector("dlib-hgo")
     with pytest.raises(FileNotFoundError, match="yunet.onnx: no such ONNX file"):
         open_detector("onnx:yunet.onnx", tmp_path)

@@ -83,7 +83,7 @@ def test_without_a_published_digest_the_user_states_one(tmp_path, register):
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
-    with pytest.raises(ValueError, match=r"network 'dlib-landmark68': not known; did you mean dlib-landmarks68\?"):
+    with pytest.raises(ValueError, match=r"no network 'dlib-landmark68'; did you mean 'dlib-landmarks68'\?"):
         locate("dlib-landmark68")
 
 
