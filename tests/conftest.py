@@ -63,7 +63,11 @@ def truth(release) -> Path:
 
 
 def build(raw: Path, out: Path, **options) -> Folder:
-    """Build with plain keyword options; those of SpeakingFaces are told apart by name."""
+    """Build with plain keyword options, those of SpeakingFaces told apart by name; no faces are searched unless asked.
+
+    Most tests are not about faces, which cost half a second a process and 3 ms a frame.
+    """
+    options.setdefault("detector", "none")
     own = {name: options.pop(name) for name in list(options) if name in SpeakingFacesOptions.__dataclass_fields__}
     run(BuildOptions("speakingfaces", str(raw), out, release=SpeakingFacesOptions(**own), **options))
     return Folder(out)

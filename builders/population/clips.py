@@ -10,7 +10,8 @@ from .voices import FRAME_SAMPLES
 SPLITS = {"train": (1, 100), "valid": (101, 120), "test": (121, 142)}
 COMMAND_IDS = {"train": 1297, "valid": 250, "test": 250}
 ARTIFACTS = ("freeze", "blur", "chin", "noise", "jump", "text", "both")
-JUMPS = (-160, 320, 480)
+JUMPS = (-160, -320, 480)
+"""Visual pixels, as in the published rules for single frames."""
 
 _VERBS = (
     "open", "close", "start", "stop", "show", "find", "play", "check", "send", "read", "set", "save", "turn",

@@ -49,7 +49,7 @@ class Freeze:
 
     def add(self, thermal: Image) -> None:
         self._count += 1
-        if self._previous is not None and np.array_equal(thermal, self._previous):
+        if self._previous is not None and (thermal is self._previous or np.array_equal(thermal, self._previous)):
             if self._runs and self._runs[-1][1] == self._count - 1:
                 self._runs[-1] = (self._runs[-1][0], self._count)
             else:
@@ -73,9 +73,12 @@ class Palette:
 
     def __init__(self) -> None:
         self.outside = 0
+        self._last: tuple[Image, int] | None = None
 
     def add(self, thermal: Image) -> None:
-        self.outside += int(np.count_nonzero(heat_index(thermal) == OUTSIDE))
+        if self._last is None or self._last[0] is not thermal:
+            self._last = (thermal, int(np.count_nonzero(heat_index(thermal) == OUTSIDE)))
+        self.outside += self._last[1]
 
     def facts(self) -> dict[str, Any]:
         return {"palette_exact": self.outside == 0, "palette_outside": self.outside}

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from ...loaders.media import ClipWriter, decode_audio, decode_frame, encode_flac
 from ..core.stage import Clock, Reject
 from .align import Aligner
-from .artifacts import Blur, Freeze, Palette
+from .evidence import Evidence
+from .noise import NOISY_BELOW_DB, snr_db
 from .speakingfaces_options import SpeakingFacesOptions
 from .speakingfaces_release import FPS, RATE
 
@@ -40,7 +41,7 @@ def clip_writer(options: SpeakingFacesOptions) -> ClipWriter:
 
 def sounds(source: Source, name: str, clock: Clock) -> tuple[dict[str, bytes], dict[str, Any]]:
     """Both microphones as FLAC with identical samples, and the facts about them."""
-    media, lengths = {}, []
+    media, lengths, ratios = {}, [], []
     for mic in (1, 2):
         samples = source.sound(mic)
         with clock("audio"):
@@ -48,11 +49,13 @@ def sounds(source: Source, name: str, clock: Clock) -> tuple[dict[str, bytes], d
             if not np.array_equal(decode_audio(media[f"mic{mic}.flac"])[0], samples):
                 raise ValueError(f"{name}, microphone {mic}: FLAC did not keep the samples")
             lengths.append(len(samples))
+            ratios.append(snr_db(samples, RATE))
     if lengths[0] != lengths[1]:
         with clock("audio"):
             raise Reject(f"microphones of different lengths: {lengths[0]} and {lengths[1]} samples", name)
     by_audio = lengths[0] * FPS // RATE
-    facts = {"sample_rate": RATE, "samples": lengths[0], "frames_by_audio": by_audio}
+    facts: dict[str, Any] = {"sample_rate": RATE, "samples": lengths[0], "frames_by_audio": by_audio}
+    facts |= {"snr_db": ratios[0], "noisy": ratios[0] < NOISY_BELOW_DB}
     return media, facts | {"audio_lag": source.audio_lag}
 
 
@@ -65,13 +68,10 @@ class ClipPass:
     def run(self, source: Source) -> tuple[dict[str, bytes], dict[str, Any]]:
         """Media and evidence of one clip."""
         visual_clip, thermal_clip = clip_writer(self.options), clip_writer(self.options)
-        blur, freeze, palette = Blur(), Freeze(self.options.freeze_frames), Palette()
+        evidence = Evidence(self.options, self.aligner.scale, self.clock)
         for number in range(1, source.frames + 1):
             thermal, visual = source.picture(1, number), source.picture(2, number)
-            with self.clock("artifacts"):
-                blur.add(visual)
-                freeze.add(thermal)
-                palette.add(thermal)
+            evidence.add(visual, thermal)
             if source.has_aligned and self.aligner.wants(number):
                 aligned = source.picture(3, number)
                 with self.clock("align"):
@@ -85,8 +85,7 @@ class ClipPass:
             for number in range(1, source.frames + 1):
                 self._encode(aligned_clip, source.picture(3, number))
             media["aligned.webp"] = aligned_clip.finish()
-        evidence = {**self.aligner.facts(), **blur.facts(), **freeze.facts(), **palette.facts()}
-        return media, {**evidence, "aligned_stored": stored}
+        return media, {**self.aligner.facts(), **evidence.facts(), "aligned_stored": stored}
 
     def _encode(self, clip: ClipWriter, frame: Image) -> None:
         with self.clock("encode"):

@@ -2,12 +2,16 @@
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from ...loaders.media import ClipWriter
+from ...models.core.detectors import open_detector
 from ..core.builder import ReleaseOptions
 from .artifacts import FROZEN_FRAMES
 from .calibration import Calibration, parse, read
+from .faces import open_tracker
+from .parity import DETECTOR
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,17 @@ class SpeakingFacesOptions(ReleaseOptions):
         default=FROZEN_FRAMES, metadata={"help": "identical frames from which a clip counts as frozen"}
     )
 
+    detector: str = field(
+        default="dlib-hog",
+        metadata={
+            "help": "finds the faces behind cut chins and jumps: none, dlib-hog, dlib-cnn, mtcnn or an .onnx file"
+        },
+    )
+    models: str = field(default="", metadata={"help": "folder with networks, looked through before the packages"})
+    parity: bool = field(
+        default=False, metadata={"help": "apply the published artifact rules as well (0.3 s a frame pair)"}
+    )
+
     calibration: str = field(
         default="", metadata={"help": "calibration.json of facevox calibrate, in place of the published matrix"}
     )
@@ -66,7 +81,10 @@ class SpeakingFacesOptions(ReleaseOptions):
         return parse(self.calibration_text or read(self.calibration), self.calibration)
 
     def check(self) -> None:
-        """Raises ValueError for a value out of range or values that exclude each other."""
+        """Raises ValueError for a value out of range, values that exclude each other or an unknown detector.
+
+        Raises FileNotFoundError for a missing network, ModuleNotFoundError for a package that is not installed.
+        """
         if self.source not in ("release", "raw"):
             raise ValueError(f"source {self.source!r}: expected release or raw")
         if self.as_recorded and self.source != "raw":
@@ -78,3 +96,13 @@ class SpeakingFacesOptions(ReleaseOptions):
         if self.freeze_frames < 2:
             raise ValueError(f"freeze_frames {self.freeze_frames}: a run needs at least 2 identical frames")
         ClipWriter(self.effort, self.quality if self.quality >= 0 else None)
+        models = Path(self.models) if self.models else None
+        try:
+            if self.detector != "none":
+                open_tracker(self.detector, models)
+            if self.parity:
+                open_detector(DETECTOR, models)
+        except ModuleNotFoundError as error:
+            if self.parity:
+                raise
+            raise ModuleNotFoundError(f"{error}, or leave chins and jumps unjudged: --detector none") from None
