@@ -76,7 +76,20 @@ def test_version(capsys):
         (["build", "speakingfaces", "--raw", "{out}/none", "--out", "{out}"], "no such release folder"),
         (["build", "speakingfaces", "--raw", "{out}", "--out", "{out}/o"], "metadata/subjects.csv: not found"),
         (
-            ["build", "speakingfaces", "--raw", "{release}", "--out", "{built}", "--shard-mb", "4", "--effort", "3"],
+            [
+                "build",
+                "speakingfaces",
+                "--raw",
+                "{release}",
+                "--out",
+                "{built}",
+                "--shard-mb",
+                "4",
+                "--effort",
+                "3",
+                "--detector",
+                "none",
+            ],
             "effort was 0, now 3",
         ),
         (["build", "speakingfaces", "--raw", "{release}", "--out", "{out}", "--subjects", "one"], "as in 1-5,17"),
@@ -132,7 +145,7 @@ def test_no_permission_is_one_clear_line_for_root(words):
 
 
 def test_functions_do_what_the_commands_do(release, built, tmp_path, tree):
-    folder = facevox.build("speakingfaces", release, tmp_path / "out", shard_mb=4)
+    folder = facevox.build("speakingfaces", release, tmp_path / "out", shard_mb=4, detector="none")
     assert tree(tmp_path / "out") == tree(built["tar"].path)
     assert facevox.open(tmp_path / "out").digest == folder.digest
     assert facevox.verify(tmp_path / "out").problems == []

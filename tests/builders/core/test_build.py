@@ -36,7 +36,20 @@ def whole(tiny, tmp_path_factory, build_folder) -> Path:
 
 
 def command(raw: Path, out: Path, *more: str) -> list[str]:
-    return [sys.executable, "-m", "facevox", "build", "speakingfaces", "--raw", str(raw), "--out", str(out), *more]
+    return [
+        sys.executable,
+        "-m",
+        "facevox",
+        "build",
+        "speakingfaces",
+        "--raw",
+        str(raw),
+        "--out",
+        str(out),
+        "--detector",
+        "none",
+        *more,
+    ]
 
 
 def facevox(*arguments: object, **options) -> subprocess.CompletedProcess:
@@ -240,12 +253,24 @@ def test_a_full_disk_is_one_clear_line_and_the_build_resumes(tiny, whole, tmp_pa
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 
     out = tmp_path / "out"
-    failed = facevox("build", "speakingfaces", "--raw", tiny, "--out", out, "--shard-mb", 1, preexec_fn=small_disk)
+    failed = facevox(
+        "build",
+        "speakingfaces",
+        "--raw",
+        tiny,
+        "--out",
+        out,
+        "--detector",
+        "none",
+        "--shard-mb",
+        1,
+        preexec_fn=small_disk,
+    )
     assert failed.returncode == 2
     assert "File too large" in failed.stderr
     assert "resumes" in failed.stderr
     assert "Traceback" not in failed.stderr
-    again = facevox("build", "speakingfaces", "--raw", tiny, "--out", out, "--shard-mb", 1)
+    again = facevox("build", "speakingfaces", "--raw", tiny, "--out", out, "--detector", "none", "--shard-mb", 1)
     assert again.returncode == 0, again.stderr
     assert tree(out) == tree(whole)
 
@@ -309,7 +334,9 @@ def test_run_facts_are_kept_beside_not_inside(whole):
 
 
 def test_dry_run_predicts_and_writes_nothing(release, built, tmp_path):
-    predicted = facevox("build", "speakingfaces", "--raw", release, "--out", tmp_path / "out", "--dry-run")
+    predicted = facevox(
+        "build", "speakingfaces", "--raw", release, "--out", tmp_path / "out", "--dry-run", "--detector", "none"
+    )
     assert predicted.returncode == 0, predicted.stderr
     assert not (tmp_path / "out").exists()
     gigabytes = float(predicted.stdout.split("about ")[1].split(" GB to write")[0])
