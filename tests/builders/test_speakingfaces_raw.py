@@ -195,7 +195,7 @@ def test_names_as_recorded_need_the_switch(small_built, build_folder, tmp_path):
 
 
 def listed(release: Path, **options) -> tuple[list, list]:
-    own = SpeakingFacesOptions(source="raw", **options)
+    own = SpeakingFacesOptions(**{"source": "raw", "detector": "none"} | options)
     _, raw, plan = make_plan(BuildOptions("speakingfaces", str(release), Path("unused"), release=own))
     raw.close()
     return [unit for shard in plan.shards for unit in shard.units], [r.row() for r in plan.rejections]
@@ -244,7 +244,7 @@ def test_planned_commands_without_a_published_row_are_left_out_as_the_authors_di
 
 
 def test_a_decided_length_stands_above_the_proposed_one(small):
-    options = SpeakingFacesOptions(source="raw")
+    options = SpeakingFacesOptions(source="raw", detector="none")
     builder, raw, plan = make_plan(BuildOptions("speakingfaces", str(small), Path("unused"), release=options))
     units = [unit for shard in plan.shards for unit in shard.units if unit.config == "utterances"]
     lengths = {}

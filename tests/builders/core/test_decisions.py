@@ -186,7 +186,7 @@ def test_conflicts_and_strangers_are_told_and_change_nothing(few, undecided, out
     append(out / "review.jsonl", said("ann", "confirm", key=key))
     append(out / "review.jsonl", said("ben", "overturn", key=key))
     append(out / "review.jsonl", said("ben", "overturn", key="999_1_2_1_0001"))
-    options = BuildOptions("speakingfaces", str(few), out, release=SpeakingFacesOptions(), **SAME)
+    options = BuildOptions("speakingfaces", str(few), out, release=SpeakingFacesOptions(detector="none"), **SAME)
     words = run(options).lines()
     assert any(f"in conflict, not applied: {key}, artifact blurred: ann says confirm" in line for line in words)
     assert any("no sample for 999_1_2_1_0001 (artifact by ben)" in line for line in words)
@@ -225,7 +225,18 @@ def test_the_command_writes_what_the_build_reads(few, out, capsys):
         assert answer in capsys.readouterr().err
     assert len(read(out / "review.jsonl")) == 2
     (out / "review.jsonl").write_text("not a record\n")
-    build = ["build", "speakingfaces", "--raw", str(few), "--out", str(out), "--config", "utterances"]
+    build = [
+        "build",
+        "speakingfaces",
+        "--raw",
+        str(few),
+        "--out",
+        str(out),
+        "--config",
+        "utterances",
+        "--detector",
+        "none",
+    ]
     assert main([*build, "--shard-mb", "1"]) == 2
     assert "review.jsonl, line 1: not JSON" in capsys.readouterr().err
 
