@@ -86,5 +86,5 @@ def _operand(node: ast.expr, names: list[str]) -> pc.Expression:
 
 def _column(name: str, names: list[str]) -> pc.Expression:
     if name not in names:
-        raise ValueError(f"where: no fact {name!r} (a text needs quotes); {nearest(name, names)}")
+        raise ValueError(f"where: no fact {name!r}; {nearest(name, names)} (a text needs quotes)")
     return pc.field(name)
