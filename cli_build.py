@@ -24,7 +24,10 @@ def add_build(parser: argparse.ArgumentParser, given: Sequence[str]) -> None:
     parser.add_argument("--raw", required=True, help="the release folder (archives stay packed)")
     parser.add_argument("--out", required=True, type=Path, help="the dataset folder to make, resume or extend")
     parser.add_argument(
-        "--config", action="append", default=[], help="only this config; may be repeated (default: the main ones)"
+        "--config",
+        action="append",
+        default=[],
+        help="only this config; may be repeated (default: the main ones; DATASET --help names all)",
     )
     parser.add_argument(
         "--format", default="tar", metavar="FORMAT", help="tar (WebDataset), parquet or arrow (default: tar)"
@@ -42,7 +45,10 @@ def add_build(parser: argparse.ArgumentParser, given: Sequence[str]) -> None:
     if dataset := named(given, "build", here):
         from .builders.core.builder import find
 
-        add_options(parser.add_argument_group(f"options of {dataset}"), find(dataset).options_type)
+        builder = find(dataset)
+        main, more = (", ".join(c.name for c in builder.configs if c.default is kind) for kind in (True, False))
+        text = f"configs: {main}" + (f"; only when named with --config: {more}" if more else "")
+        add_options(parser.add_argument_group(f"options of {dataset}", text), builder.options_type)
 
 
 def build_folder(options: argparse.Namespace) -> int:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
 
 from ..loaders.sample import Config, Sample
 from .core.builder import Builder, ReleaseOptions, Unit
@@ -11,23 +10,23 @@ from .core.review import decided_trim
 from .core.stage import Clock, Reject, Rejection
 from .stages.align import Aligner
 from .stages.calibration import calibration_note
-from .stages.speakingfaces_clips import ClipPass, sounds
+from .stages.speakingfaces_clips import ClipPass, about, sounds
+from .stages.speakingfaces_crops import CROPS, crop_units, read_crops
 from .stages.speakingfaces_facts import (
     CLIPS,
     DECIDED,
     EVIDENCE,
-    FORGED_TERMS,
     SOUNDS,
     SPOKEN,
-    TERMS,
     VERDICTS,
     WHO,
 )
 from .stages.speakingfaces_listing import Listing
 from .stages.speakingfaces_options import SpeakingFacesOptions
+from .stages.speakingfaces_pairs import PAIRS, pair_units, read_pairs
 from .stages.speakingfaces_recording import RecordingClip
 from .stages.speakingfaces_recordings import RecordingListing
-from .stages.speakingfaces_release import FPS, ReleaseClip
+from .stages.speakingfaces_release import ReleaseClip
 
 
 class SpeakingFaces(Builder):
@@ -47,6 +46,8 @@ class SpeakingFaces(Builder):
         Config(
             "stills", "Up to 100 frames of the silent session 1 at one position.", CLIPS, (*WHO, *EVIDENCE, *DECIDED)
         ),
+        PAIRS,
+        CROPS,
     )
 
     def __init__(self, options: ReleaseOptions) -> None:
@@ -69,14 +70,25 @@ class SpeakingFaces(Builder):
         return notes
 
     def units(self, raw: Folder, config: str) -> Iterator[Unit | Rejection]:
-        if self.how.source == "raw":
-            return RecordingListing(raw, config, self.how.subjects, self.how.as_recorded).units()
-        return Listing(raw, config, self.how.subjects).units()
+        if config not in ("pairs", "crops"):
+            return self._listing(raw, config).units()
+        self.how.check_detector()
+        spoken = self._listing(raw, "utterances")
+        return pair_units(spoken.units()) if config == "pairs" else crop_units(spoken.units(), spoken.tables)
 
-    def read(self, raw: Folder, unit: Unit, clock: Clock) -> Iterator[Sample]:
+    def _listing(self, raw: Folder, config: str) -> Listing | RecordingListing:
+        if self.how.source == "raw":
+            return RecordingListing(raw, config, self.how.subjects, self.how.as_recorded)
+        return Listing(raw, config, self.how.subjects)
+
+    def read(self, raw: Folder, unit: Unit, clock: Clock) -> Iterator[Sample | Rejection]:
         if unit.config == "stills" and decided_trim(unit):
             raise Reject("decided to trim a silent clip, which has no sound to count samples of", "review.jsonl")
         kind = RecordingClip if self.how.source == "raw" else ReleaseClip
+        if unit.config in ("pairs", "crops"):
+            take = read_pairs if unit.config == "pairs" else read_crops
+            yield from take(unit, self.how, clock, lambda clip: closing(kind(raw, clip, clock)))
+            return
         with closing(kind(raw, unit, clock)) as source:
             yield from self._samples(source, unit, clock)
 
@@ -86,19 +98,10 @@ class SpeakingFaces(Builder):
         matrix = self.calibration.at(stem.scale) if self.calibration else None
         aligner = Aligner(source.spans, stem.scale, self.how.check_aligned == "all", matrix)
         seen, evidence = ClipPass(self.how, aligner, clock).run(source)
-        person, row = unit.details["person"], unit.details.get("row", {})
-        about: dict[str, Any] = {
-            "release_split": {"train": "Train", "validation": "Valid", "test": "Test"}[unit.split],
-            "session": stem.session,
-            "frames": source.frames,
-            "first_frame": source.first,
-            "fps": FPS,
-            "seconds": source.frames / FPS,
-            "release_name": f"{unit.details['archive']}:{stem.text}",
-        }
-        about |= {"command": stem.command, **source.facts} if spoken else {}
-        about |= FORGED_TERMS if unit.details["forged"] else TERMS
-        yield Sample(unit.key, unit.identity, unit.split, heard | seen, person | about | row | audio | evidence)
+        row = unit.details.get("row", {})
+        if spoken:
+            row = {"command": stem.command, **row, **source.facts}
+        yield Sample(unit.key, unit.identity, unit.split, heard | seen, about(unit, source) | row | audio | evidence)
 
 
 BUILDER = SpeakingFaces

@@ -68,9 +68,11 @@ def _keys(index: pa.Table) -> Iterator[str]:
     for where, split in sorted(set(zip(columns["shard"], columns["split"], strict=True))):
         if split not in SPLITS or f"/{split}-" not in where:
             yield f"index: split {split!r} in shard {where}"
-    splits: dict[str, set[str]] = defaultdict(set)
-    for who, split in zip(columns["identity"], columns["split"], strict=True):
-        splits[who].add(split)
-    if shared := sorted(who for who, found in splits.items() if len(found) > 1):
+    splits: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for config, who, split in zip(columns["config"], columns["identity"], columns["split"], strict=True):
+        splits[config, who].add(split)
+    if shared := sorted(at for at, found in splits.items() if len(found) > 1):
         where_found = ", ".join(sorted(splits[shared[0]]))
-        yield f"index: {len(shared)} people are in more than one split, first {shared[0]} in {where_found}"
+        config, who = shared[0]
+        first = f"first {who} of {config} in {where_found}"
+        yield f"index: {len(shared)} people are in more than one split of a config, {first}"

@@ -51,7 +51,8 @@ def estimate(options: BuildOptions) -> Estimate:
     found = Estimate(
         options, sum(unit.size for unit in units), shards=len(plan.shards), rejections=len(plan.rejections)
     )
-    found.samples.update((unit.config, unit.split) for unit in units)
+    for unit in units:
+        found.samples[unit.config, unit.split] += unit.samples
     found.free_bytes = shutil.disk_usage(_existing(options.out)).free
     chosen = sorted(units, key=lambda unit: (unit.size, unit.key))
     probes = {unit.key: unit for unit in chosen[:: max(1, len(chosen) // PROBES)][:PROBES]}

@@ -128,8 +128,8 @@ def limited(found: Iterator[Unit | Rejection], limit: int) -> Iterator[Unit | Re
     yield from (item for item in items if isinstance(item, Rejection))
     taken: Counter[str] = Counter()
     for unit in sorted((item for item in items if isinstance(item, Unit)), key=lambda unit: unit.key):
-        taken[unit.split] += 1
-        if taken[unit.split] <= limit:
+        if taken[unit.split] < limit:
+            taken[unit.split] += unit.samples
             yield unit
 
 

@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...loaders.media import ClipWriter, decode_audio, decode_frame, encode_flac
+from ..core.builder import Unit
 from ..core.stage import Clock, Reject
-from .align import Aligner
+from .align import Aligner, Span
 from .evidence import Evidence
 from .noise import NOISY_BELOW_DB, snr_db
+from .speakingfaces_facts import FORGED_TERMS, TERMS
 from .speakingfaces_options import SpeakingFacesOptions
-from .speakingfaces_release import FPS, RATE
+from .speakingfaces_release import FPS, RATE, Stem
 
 Image = NDArray[np.uint8]
 
@@ -28,6 +30,18 @@ class Source(Protocol):
     @property
     def audio_lag(self) -> float: ...
 
+    @property
+    def stem(self) -> Stem: ...
+
+    @property
+    def first(self) -> int: ...
+
+    @property
+    def spans(self) -> list[Span]: ...
+
+    @property
+    def dropped(self) -> int: ...
+
     def picture(self, stream: int, number: int) -> Image:
         """(H, W, 3) uint8 RGB of stream 1 thermal, 2 visual, 3 aligned. Raises Reject for an unfit picture."""
 
@@ -35,8 +49,32 @@ class Source(Protocol):
         """(samples,) int16 of microphone 1 or 2. Raises Reject for an unfit sound."""
 
 
+def about(unit: Unit, source: Source) -> dict[str, Any]:
+    """Facts that every sample has: whose it is, what it is, and its terms; `unit` is of the release's own split."""
+    facts: dict[str, Any] = dict(unit.details["person"]) | {
+        "release_split": {"train": "Train", "validation": "Valid", "test": "Test"}[unit.split],
+        "session": source.stem.session,
+        "frames": source.frames,
+        "first_frame": source.first,
+        "fps": FPS,
+        "seconds": source.frames / FPS,
+        "release_name": f"{unit.details['archive']}:{source.stem.text}",
+    }
+    return facts | (FORGED_TERMS if unit.details["forged"] else TERMS)
+
+
 def clip_writer(options: SpeakingFacesOptions) -> ClipWriter:
     return ClipWriter(options.effort, options.quality if options.quality >= 0 else None, FPS)
+
+
+def encode(clip: ClipWriter, frame: Image, options: SpeakingFacesOptions, clock: Clock) -> None:
+    """Add a frame (H, W, 3) uint8 RGB to a clip; lossless ones are decoded again and compared."""
+    with clock("encode"):
+        payload = clip.add(frame)
+    if options.quality < 0:
+        with clock("check"):
+            if not np.array_equal(decode_frame(payload, frame.shape[1], frame.shape[0]), frame):
+                raise ValueError("the encoded frame does not decode to the same pixels")
 
 
 def sounds(source: Source, name: str, clock: Clock) -> tuple[dict[str, bytes], dict[str, Any]]:
@@ -76,21 +114,13 @@ class ClipPass:
                 aligned = source.picture(3, number)
                 with self.clock("align"):
                     self.aligner.add(number, visual, aligned)
-            self._encode(visual_clip, visual)
-            self._encode(thermal_clip, thermal)
+            encode(visual_clip, visual, self.options, self.clock)
+            encode(thermal_clip, thermal, self.options, self.clock)
         media = {"visual.webp": visual_clip.finish(), "thermal.webp": thermal_clip.finish()}
         stored = source.has_aligned and (self.options.materialize_aligned or self.aligner.fails)
         if stored:
             aligned_clip = clip_writer(self.options)
             for number in range(1, source.frames + 1):
-                self._encode(aligned_clip, source.picture(3, number))
+                encode(aligned_clip, source.picture(3, number), self.options, self.clock)
             media["aligned.webp"] = aligned_clip.finish()
         return media, {**self.aligner.facts(), **evidence.facts(), "aligned_stored": stored}
-
-    def _encode(self, clip: ClipWriter, frame: Image) -> None:
-        with self.clock("encode"):
-            payload = clip.add(frame)
-        if self.options.quality < 0:
-            with self.clock("check"):
-                if not np.array_equal(decode_frame(payload, frame.shape[1], frame.shape[0]), frame):
-                    raise ValueError("the encoded frame does not decode to the same pixels")

@@ -50,13 +50,14 @@ class SpeakingFacesOptions(ReleaseOptions):
     detector: str = field(
         default="dlib-hog",
         metadata={
-            "help": "finds the faces behind cut chins and jumps: none, dlib-hog, dlib-cnn, mtcnn or an .onnx file"
+            "help": "finds faces for chins, jumps, pairs and crops: none, dlib-hog, dlib-cnn, mtcnn or an .onnx file"
         },
     )
     models: str = field(default="", metadata={"help": "folder with networks, looked through before the packages"})
     parity: bool = field(
         default=False, metadata={"help": "apply the published artifact rules as well (0.3 s a frame pair)"}
     )
+    pairs_seed: int = field(default=0, metadata={"help": "which three frames of a position become pairs"})
 
     calibration: str = field(
         default="", metadata={"help": "calibration.json of facevox calibrate, in place of the published matrix"}
@@ -79,6 +80,11 @@ class SpeakingFacesOptions(ReleaseOptions):
         if not self.calibration:
             return None
         return parse(self.calibration_text or read(self.calibration), self.calibration)
+
+    def check_detector(self) -> None:
+        """Raises ValueError where faces are needed and no detector is chosen."""
+        if self.detector == "none":
+            raise ValueError("configs pairs and crops need faces: choose a --detector")
 
     def check(self) -> None:
         """Raises ValueError for a value out of range, values that exclude each other or an unknown detector.

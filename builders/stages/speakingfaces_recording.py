@@ -66,9 +66,14 @@ class RecordingClip:
         return len(self._numbers)
 
     @property
+    def dropped(self) -> int:
+        """Frames of the plan that were cut off at the beginning."""
+        return int(self._facts.get("dropped", 0))
+
+    @property
     def spans(self) -> list[Span]:
         """Published shifts by frames of this clip: the tables count from the planned beginning."""
-        gone, found = self._facts.get("dropped", 0), []
+        gone, found = self.dropped, []
         for first, last, dx, dy in self._unit.details["spans"]:
             begin, end = max(first - gone, 1), min(last - gone, self.frames)
             found += [(begin, end, dx, dy)] if begin <= end else []

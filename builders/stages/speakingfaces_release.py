@@ -32,6 +32,9 @@ class ReleaseClip:
     audio_lag = 1 / FPS
     """The release cuts frame start from (start - 1)/28 s on, and sound from start/28 s on."""
 
+    dropped = 0
+    """Frames cut off at the beginning."""
+
     def __init__(self, raw: Folder, unit: Unit, clock: Clock) -> None:
         archive = raw.inside(unit.details["archive"])
         if archive is None:
