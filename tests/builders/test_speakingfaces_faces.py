@@ -226,7 +226,7 @@ def test_frames_that_cannot_be_read_are_rows_and_others_are_drawn(release, faces
 
 
 def test_a_missing_or_unknown_detector_is_one_clear_line(release, tmp_path, build_folder):
-    for detector, words in (("none", "choose a --detector"), ("dlib-hogg", "did you mean dlib-hog")):
+    for detector, words in (("none", "choose a --detector"), ("dlib-hogg", "did you mean 'dlib-hog'")):
         with pytest.raises(ValueError, match=words):
             build_folder(release, tmp_path / "out", configs=("pairs",), detector=detector)
     assert not (tmp_path / "out").exists()
