@@ -20,7 +20,7 @@ CORE = (
     "opencv-contrib-python-headless",
     "pillow",
 )
-CORE_SOUND = ("soundfile", "librosa", "torch", "matplotlib", "tqdm")
+CORE_SOUND = ("soundfile", "soxr", "librosa", "torch", "matplotlib", "tqdm")
 EXTRAS = {
     "forge": (("scikit-image", "makes up faces for `facevox forge` and `demo`"), ("scipy", "makes up voices")),
     "build": (
@@ -29,6 +29,7 @@ EXTRAS = {
         ("lz4", "reads MTCNN's networks"),
         ("mtcnn", "MTCNN's networks"),
         ("av", "reads video and m4a"),
+        ("webrtcvad-wheels", "finds speech"),
     ),
 }
 
