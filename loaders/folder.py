@@ -119,26 +119,39 @@ class Folder:
             )
         return sha256(file.read_bytes()).hexdigest()
 
-    def row(self, key: str) -> dict[str, Any]:
-        """The index row of one sample. Raises FolderError with the first keys there are when it is unknown."""
-        at = pc.index(self.index["key"], pa.scalar(key)).as_py()
-        if at < 0:
+    def rows(self, key: str) -> list[dict[str, Any]]:
+        """The index rows of a key, one per config. Raises FolderError with the first keys there are when unknown."""
+        found: list[dict[str, Any]] = self.index.filter(pc.equal(self.index["key"], pa.scalar(key))).to_pylist()
+        if not found:
             some = ", ".join(self.index["key"].slice(0, 3).to_pylist())
             raise FolderError(f"{self.path} has no sample {key!r}; keys look like: {some}")
-        row: dict[str, Any] = self.index.slice(at, 1).to_pylist()[0]
-        return row
+        return found
+
+    def row(self, key: str, config: str | None = None) -> dict[str, Any]:
+        """The index row of one sample. Raises FolderError when unknown, or in several configs and none is named."""
+        found = self.rows(key)
+        chosen = [row for row in found if config in (None, row["config"])]
+        if len(chosen) != 1:
+            places = ", ".join(row["config"] for row in found)
+            raise FolderError(f"{self.path}: sample {key!r} is in {places}; name one of them as config")
+        return chosen[0]
 
     def fetch(
-        self, keys: Iterable[str], fields: Sequence[str] | None = None, frames: Frames = "all"
+        self,
+        keys: Iterable[str],
+        fields: Sequence[str] | None = None,
+        frames: Frames = "all",
+        config: str | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Decoded samples, reading only the bytes of the asked fields and frames.
 
         Yields what `load_dataset` gives with decoding attached: `__key__`, `json` (the facts), and per field an array:
         clips (frames, H, W, 3) uint8 RGB, pictures (H, W, 3) uint8 RGB, audio (samples,) int16.
+        `config` is needed for keys that are in several configs, as those of `utterances` and `crops`.
         Raises FolderError for an unknown key or field, or when a shard is cut.
         """
         for key in keys:
-            row = self.row(key)
+            row = self.row(key, config)
             yield decoded(row, self._members(row, fields, frames))
 
     def _members(self, row: Mapping[str, Any], fields: Sequence[str] | None, frames: Frames) -> dict[str, Any]:

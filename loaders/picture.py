@@ -22,13 +22,17 @@ def draw(folder: Folder, key: str, out: Path, frame: int | None = None) -> Path:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    row = folder.row(key)
+    clips = {"visual.webp", "thermal.webp"}
+    rows = [row for row in folder.rows(key) if clips <= {f["name"] for f in row["fields"] if f["frame_offset"]}]
+    if not rows:
+        raise FolderError(f"{folder.path}: {key} is no clip of both cameras; show draws utterances and stills")
+    row = rows[0]
     count = row.get("frames") or 1
     number = (count + 1) // 2 if frame is None else frame
     if not 1 <= number <= count:
         raise FolderError(f"{key}: frame {number}, expected 1 to {count}")
     names = {entry["name"] for entry in row["fields"]}
-    sample = next(folder.fetch([key], frames=[number - 1]))
+    sample = next(folder.fetch([key], frames=[number - 1], config=row["config"]))
     pictures = _pictures(sample, row, number)
     figure = pyplot.figure(figsize=(14, 7.5), layout="constrained")
     grid = figure.add_gridspec(2, 6, height_ratios=(3, 2))

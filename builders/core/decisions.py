@@ -247,5 +247,5 @@ def shown(folder: Folder, key: str) -> str:
     if not seen:
         seen = folder.quarantine.filter(pc.equal(folder.quarantine["key"], key)).to_pylist()
     if not seen:
-        folder.row(key)
+        folder.rows(key)
     return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()

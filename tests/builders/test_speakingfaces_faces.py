@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from datasets import load_dataset
-from facevox import decide
+from facevox import decide, show
 from facevox.builders.core.builder import Unit
 from facevox.builders.core.raw import open_raw
 from facevox.builders.core.stage import Clock, Reject, Rejection
@@ -22,7 +22,7 @@ from facevox.builders.speakingfaces import SpeakingFaces, SpeakingFacesOptions
 from facevox.builders.stages.faces import carried
 from facevox.builders.stages.speakingfaces_pairs import drawn, pair_units, read_pairs, translation_split
 from facevox.builders.stages.speakingfaces_release import THERMAL, ReleaseClip
-from facevox.loaders.folder import Folder
+from facevox.loaders.folder import Folder, FolderError
 from facevox.loaders.sample import Sample
 from facevox.loaders.verify import check
 from PIL import Image
@@ -230,6 +230,17 @@ def test_a_missing_or_unknown_detector_is_one_clear_line(release, tmp_path, buil
         with pytest.raises(ValueError, match=words):
             build_folder(release, tmp_path / "out", configs=("pairs",), detector=detector)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_key_of_several_configs_is_asked_for_by_config(faces, tmp_path):
+    key = rows(faces, "crops")[0]["key"]
+    with pytest.raises(FolderError, match="is in crops, utterances; name one of them as config"):
+        faces.row(key)
+    (sample,) = faces.fetch([key], frames=[0], config="crops")
+    assert sample["mouth_visual.webp"].shape == (1, 64, 128, 3)
+    assert show(faces.path, key, tmp_path / "one.png").exists()
+    with pytest.raises(FolderError, match="show draws utterances and stills"):
+        show(faces.path, rows(faces, "pairs")[0]["key"], tmp_path / "two.png")
 
 
 def test_the_default_build_makes_the_main_configs_alone(built):
