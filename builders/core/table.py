@@ -5,13 +5,15 @@ import io
 from collections.abc import Mapping, Sequence
 
 
-def read_table(data: bytes, columns: Mapping[str, Sequence[str]], place: str) -> list[dict[str, str]]:
+def read_table(
+    data: bytes, columns: Mapping[str, Sequence[str]], place: str, delimiter: str = ","
+) -> list[dict[str, str]]:
     """CSV bytes -> rows of the wanted columns as stripped text ("None" stays a string).
 
     `columns` maps each wanted name to its other spellings; case, blanks and `_`/`-` do not matter. A wanted name that
     ends in `?` may be missing and is then "". Raises ValueError with the headers seen and the spellings known.
     """
-    rows = csv_rows(data, place)
+    rows = csv_rows(data, place, delimiter)
     seen = [_folded(cell) for cell in rows[0]] if rows else []
     at: dict[str, int | None] = {}
     for wanted, aliases in columns.items():
@@ -30,10 +32,10 @@ def read_table(data: bytes, columns: Mapping[str, Sequence[str]], place: str) ->
     ]
 
 
-def csv_rows(data: bytes, place: str) -> list[list[str]]:
+def csv_rows(data: bytes, place: str, delimiter: str = ",") -> list[list[str]]:
     """Rows of a CSV as text, blank lines left out. Raises ValueError when it is none."""
     try:
-        reader = csv.reader(io.StringIO(data.decode("utf-8-sig", errors="replace"), newline=""))
+        reader = csv.reader(io.StringIO(data.decode("utf-8-sig", errors="replace"), newline=""), delimiter=delimiter)
         return [row for row in reader if row]
     except csv.Error as error:
         raise ValueError(f"{place}: not a CSV table ({error})") from None

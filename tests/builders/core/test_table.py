@@ -23,3 +23,8 @@ def test_unknown_spellings_show_what_was_seen_and_what_is_known():
 
 def test_short_rows_are_padded():
     assert read_table(b"cmd_id,transcript\n5\n", COLUMNS, "t.csv")[0]["transcription"] == ""
+
+
+def test_columns_parted_by_tabs():
+    rows = read_table(b"Command ID \tTranscript \n7 \ta, b \n", COLUMNS, "t.tsv", "\t")
+    assert rows == [{"command_id": "7", "transcription": "a, b", "note": ""}]
