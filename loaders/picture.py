@@ -114,15 +114,31 @@ def _evidence(axes: Any, row: dict[str, Any], number: int) -> None:
     for index, run in enumerate(row.get("freeze_runs") or ()):
         label = "thermal frozen" if not index else None
         axes.axvspan(run["first"] - 0.5, run["last"] + 0.5, color="tab:cyan", alpha=0.35, hatch="//", label=label)
-    for segment in (row.get("alignment") or ())[1:]:
-        axes.axvline(segment["first"] - 0.5, color="tab:green", linestyle=":", linewidth=1.2)
-    codes = {"thermal": row.get("thermal_code"), "visual": row.get("visual_code"), "audio": row.get("audio_code")}
-    published = ", ".join(f"{name} {code}" for name, code in codes.items() if code is not None) or "none"
-    verdicts = ("blurred", "frozen", "chin_cut", "flickers", "noisy")
-    judged = [name.replace("_", " ") if row[name] else f"not {name}" for name in verdicts if row.get(name) is not None]
-    measured = ", ".join(judged) or "nothing"
-    shift = row.get("aligned_residual")
-    off = f"; aligned within {shift:.2f} grey levels" if shift is not None else ""
-    axes.set_title(f"published codes: {published}\nmeasured here: {measured}{off}", fontsize=10)
+    for index, segment in enumerate((row.get("alignment") or ())[1:]):
+        label = "matrix changes" if not index else None
+        axes.axvline(segment["first"] - 0.5, color="tab:green", linestyle=":", linewidth=1.2, label=label)
+    for index, jump in enumerate(row.get("jumps") or ()):
+        label = "jumps sideways" if not index else None
+        axes.plot(jump["frame"], 1.5, marker="^", color="tab:purple", linestyle="none", label=label)
+    cut = [place for place, beyond in enumerate(row.get("chin") or (), 1) if beyond is not None and beyond > 0]
+    if cut:
+        axes.plot(
+            cut, [0.5] * len(cut), marker="s", markersize=3, color="tab:orange", linestyle="none", label="chin cut"
+        )
+    axes.set_title(_verdicts(row), fontsize=10)
     axes.set_xlabel("frame")
     axes.legend(fontsize=8, loc="best")
+
+
+def _verdicts(row: dict[str, Any]) -> str:
+    """What the release and this build say of a sample, in two lines."""
+    codes = {"thermal": row.get("thermal_code"), "visual": row.get("visual_code"), "audio": row.get("audio_code")}
+    published = ", ".join(f"{name} {code}" for name, code in codes.items() if code is not None) or "none"
+    words = {"frozen": "frozen", "blurred": "blurred", "chin_cut": "chin cut", "flickers": "jumps", "noisy": "noisy"}
+    found = ", ".join(word for name, word in words.items() if row.get(name)) or "clean"
+    unjudged = ", ".join(word for name, word in words.items() if name in row and row[name] is None)
+    shift, snr = row.get("aligned_residual"), row.get("snr_db")
+    more = [f"aligned within {shift:.2f} grey levels"] if shift is not None else []
+    more += [f"SNR {snr:.0f} dB"] if snr is not None else []
+    more += [f"not judged: {unjudged}"] if unjudged else []
+    return f"published codes: {published}\nfound here: " + "; ".join([found, *more])

@@ -21,6 +21,7 @@ from facevox.builders.stages.flicker import Flicker, shift_between
 from facevox.builders.stages.noise import snr_db
 from facevox.builders.stages.parity import PublishedRules
 from facevox.builders.stages.speakingfaces_options import SpeakingFacesOptions
+from facevox.loaders.palette import OUTSIDE, heat_index
 
 
 def planted(clip: dict) -> dict[str, bool]:
@@ -325,6 +326,17 @@ def test_real_thermal_frames_of_another_camera_are_off_the_palette(real):
     for path in sorted((real / "thermal" / "tfw").iterdir()):
         evidence.add(picture, cv2.imread(str(path), cv2.IMREAD_COLOR_RGB))
     assert not evidence.facts()["palette_exact"] and evidence.facts()["palette_outside"] > 1000
+
+
+@pytest.mark.real
+def test_real_thermal_frames_of_this_camera_leave_the_palette_only_where_they_were_drawn_on(real):
+    """Published with a box and 54 points drawn over the face."""
+    frames = [cv2.imread(str(path), cv2.IMREAD_COLOR_RGB) for path in sorted((real / "thermal" / "sf_tl54").iterdir())]
+    for frame in frames:
+        assert frame.shape == (348, 464, 3)
+        outside = heat_index(frame) == OUTSIDE
+        assert 0.01 < outside.mean() < 0.03
+        assert not outside[:20].any() and not outside[-5:].any()
 
 
 @pytest.mark.real

@@ -75,8 +75,9 @@ def test_half_the_size_gives_the_same_corners(real, number):
 @pytest.mark.real
 def test_markers_of_the_published_figure(real):
     """A resampled crop of another capture, 476x350: nearly the thermal size."""
-    found = thermal_markers(picture(real / "speakingfaces" / "panels" / "am_markers_thermal.png"))
-    assert len(found) >= 11
+    panels = real / "speakingfaces" / "panels"
+    assert len(thermal_markers(picture(panels / "am_markers_thermal.png"))) >= 11
+    assert len(thermal_markers(picture(panels / "am_markers_thermal_gray.png"))) == 12
 
 
 @pytest.mark.real
