@@ -12,7 +12,7 @@ demo: .venv/ready
 	$(BIN)/facevox demo
 
 test: .venv/ready-test lint
-	$(BIN)/python -m pytest -n auto --dist loadfile $(if $(SLOW),,-m "not slow") $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(if $(SLOW),,-m "not slow") $(ARGS)
 
 lint: .venv/ready-test
 	$(BIN)/ruff check .

@@ -28,6 +28,9 @@ def real_folder() -> Path | None:
 
 
 def pytest_collection_modifyitems(config, items):
+    # Files with long tests first: the last ones to start should be short, so that no process waits for the other.
+    long = {item.path for item in items if "slow" in item.keywords}
+    items.sort(key=lambda item: item.path not in long)
     where = real_folder()
     if where is not None and where.is_dir():
         return

@@ -291,7 +291,7 @@ def test_truth_lies_beside_the_release(forged: Any):
 def test_the_same_options_give_the_same_bytes_with_one_and_two_workers(tmp_path: Path):
     options = ForgeOptions(subjects=3, positions=1, utterances=1, frames=4, stills_frames=1, size="small")
     done: list[int] = []
-    forge(tmp_path / "one", options, done.append)
+    forge(tmp_path / "one", options, lambda count, of: done.append(count))
     forge(tmp_path / "two", options, workers=2)
     assert done == [1, 2, 3]
     assert digests(tmp_path / "one") == digests(tmp_path / "two")

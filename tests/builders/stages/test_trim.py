@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from facevox.builders.population.people import draw
-from facevox.builders.population.voices import microphones, speak
+from facevox.builders.population.voices import REST, microphones, speak
 from facevox.builders.stages.trim import proposed_samples, speech_end, trim
 
 RATE = 44_100
@@ -15,11 +15,11 @@ def recording(seconds: float, silence: float, noise: float, seed: int) -> tuple[
     spoken = microphones(speak(draw(0, seed), "turn off the kitchen light please", count, random), random)[0]
     track = random.normal(0, noise, count + round(silence * RATE))
     track[:count] += spoken
-    return np.clip(np.round(track), -32768, 32767).astype(np.int16), count
+    return np.clip(np.round(track), -32768, 32767).astype(np.int16), round(count * (1 - REST))
 
 
 @pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("noise", [0.0, 5.0, 40.0, 150.0])
+@pytest.mark.parametrize("noise", [5.0, 40.0, 150.0])
 def test_speech_ends_where_it_was_forged_to_end(seed, noise):
     sound, end = recording(2.0, 1.7, noise, seed)
     found = speech_end(sound, sound)
