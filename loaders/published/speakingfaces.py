@@ -132,6 +132,21 @@ def table_2(rows: Rows) -> Table:
     return Table("Table 2", ("", "", *SPLITS, "total"), tuple(lines), tuple(_notes(rows)))
 
 
+TABLE_1_PAIRS = 4_581_595
+"""Image pairs of this dataset in the paper's comparison of datasets; its other columns are not counts of a folder."""
+
+
+def table_1(rows: Rows) -> Table:
+    """The one count of Table 1 beside the folder's, over both sessions."""
+    built = int(_spoken(_pairs)(rows) or 0) + int(_silent(_pairs)(rows) or 0)
+    lines: tuple[tuple[Cell, ...], ...] = (
+        ("image pairs, both sessions", "published (wrong: 4)", TABLE_1_PAIRS),
+        ("", "built", built),
+        ("", "difference", _difference(built, TABLE_1_PAIRS)),
+    )
+    return Table("Table 1", ("", "", "total"), lines, ("The published count is of untrimmed recordings (wrong: 4).",))
+
+
 def _difference(built: Cell, published: Cell) -> Cell:
     if isinstance(built, str) or built is None:
         return None if built in (None, "not built") else "same" if built == published else "differs"
@@ -279,6 +294,7 @@ def worn_rows(persons: Rows) -> list[tuple[Cell, ...]]:
 
 def tables(rows: Rows) -> Iterator[Table]:
     """Every table, in the order of printing."""
+    yield table_1(rows)
     yield table_2(rows)
     if "utterances" in rows.configs:
         yield table_3(rows)
