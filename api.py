@@ -223,13 +223,15 @@ def decide(
     """Put a person's decision about a sample on record in `review.jsonl`; the next build of the folder applies it.
 
     `facevox decide --help` lists what can be decided; verdict "undo" takes the person's earlier decision back. Raises
-    ValueError for words outside the schema, FolderError for a key that the folder knows nothing of.
+    ValueError for words outside the schema or a trim of what has no sound, FolderError for a key that the folder knows
+    nothing of.
     """
-    from .builders.core.decisions import FILE, Decision, append, now, shown
+    from .builders.core.decisions import FILE, Decision, append, check_sound, now, shown
 
     folder = Folder(path)
     if about == "trim" and isinstance(value, str) and value.isdecimal():
         value = int(value)
     decided = Decision(key, about, verdict, value, reason, who, now(), shown(folder, key))
+    check_sound(folder, decided)
     append(folder.path / FILE, decided)
     return decided

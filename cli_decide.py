@@ -8,14 +8,15 @@ and rebuilds only the shards concerned; until then nothing changes.
 
 ABOUT        VERDICT             VALUE
 artifact     confirm, overturn   frozen, blurred, chin_cut, flickers or noisy
-trim         change              samples of sound to keep, from the beginning (44,100 a second)
-quarantine   keep, leave out     -
-face         keep, leave out     -
+trim         change              samples of sound to keep, from the beginning (44,100 a second); configs with sound
+quarantine   leave out           -
+face         leave out           -
 mark         note                -  (the reason is the note)
 
 Each decision is one line added to OUT/review.jsonl, with the time and the sha256 of what the sample was. The last line
-of a person about the same thing counts. Where people disagree nothing is applied, and the build lists it. Decisions,
-with the name given by --who, become part of the built dataset: use initials where names must not be published."""
+of a person about the same thing counts; --undo takes one's own back. Where people disagree nothing is applied, and the
+build lists it. Decisions, with the name given by --who, become part of the built dataset: use initials where names must
+not be published."""
 
 EPILOG = """examples:
   facevox decide O 001_1_2_4_0117 --about artifact --value blurred --verdict overturn --reason "sharp enough" --who ann

@@ -61,6 +61,7 @@ def finish(out: Path, builder: Builder, plan: Plan, review: Review) -> Followed:
     configs = tuple(config for config in builder.configs if config.name in plan.options["configs"])
     totals, tally = Totals(configs), Tally(review)
     rejections = [rejection.row() for rejection in plan.rejections]
+    tally.add((), rejections)
     manifest = []
     schema = index_schema(configs)
     with written_aside(out / "tables" / "index.parquet") as part, pq.ParquetWriter(part, schema) as index:

@@ -24,8 +24,8 @@ ARTIFACTS = ("frozen", "blurred", "chin_cut", "flickers", "noisy")
 VERDICTS = {
     "artifact": ("confirm", "overturn"),
     "trim": ("change",),
-    "face": ("keep", "leave out"),
-    "quarantine": ("keep", "leave out"),
+    "face": ("leave out",),
+    "quarantine": ("leave out",),
     "mark": ("note",),
 }
 """What a decision may be about, and what may be said of it; `undo` takes back any of them."""
@@ -235,6 +235,18 @@ def verdict_code(facts: Mapping[str, Any], bits: Mapping[str, int], decisions: I
             return None
         code += bit if there else 0
     return code
+
+
+def check_sound(folder: Folder, decision: Decision) -> None:
+    """Raise ValueError for a trim of samples without sound; keys in quarantine alone are taken at their word."""
+    if decision.about != "trim" or decision.verdict == UNDO:
+        return
+    rows = folder.index.filter(pc.equal(folder.index["key"], decision.key)).to_pylist()
+    if rows and all(row.get("samples") is None for row in rows):
+        configs = ", ".join(sorted(row["config"] for row in rows))
+        raise ValueError(
+            f"{decision.key} of {configs} has no sound whose samples a trim could count. Decide about a key with sound"
+        )
 
 
 def shown(folder: Folder, key: str) -> str:

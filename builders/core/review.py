@@ -89,13 +89,16 @@ class Followed:
     people: int = 0
     conflicts: tuple[str, ...] = ()
     without_sample: tuple[str, ...] = ()
+    quarantined: int = 0
+    """Decisions about samples that are in the quarantine table for another reason."""
 
     def lines(self) -> list[str]:
         """The closing words of a build about decisions; none where nobody decided anything."""
-        if not (self.applied or self.conflicts or self.without_sample):
+        if not (self.applied or self.conflicts or self.without_sample or self.quarantined):
             return []
         head = f"{self.applied:,} decisions of {self.people} people applied"
         head += f", {len(self.conflicts):,} in conflict and not applied" if self.conflicts else ""
+        head += f", {self.quarantined:,} about samples that are in quarantine anyway" if self.quarantined else ""
         head += f", {len(self.without_sample):,} without a sample" if self.without_sample else ""
         conflicts = _some([f"warning: in conflict, not applied: {line}" for line in self.conflicts])
         return [head, *conflicts, *_some([f"warning: no sample for {line}" for line in self.without_sample])]
@@ -105,6 +108,7 @@ class Followed:
         if not self.lines():
             return ""
         count = f"{self.applied:,} decisions of {self.people} people (`{FILE}`) are applied and stand in `decisions`."
+        count += f" {self.quarantined:,} more are about samples in quarantine." if self.quarantined else ""
         parts = [f"## Decisions of people\n\n{count}"]
         if self.conflicts:
             parts.append("In conflict, hence not applied:\n\n" + _bullets(self.conflicts))
@@ -127,24 +131,29 @@ class Tally:
     def __init__(self, review: Review) -> None:
         self.review = review
         self._met: set[str] = set()
+        self._quarantined: set[str] = set()
 
     def add(self, keys: Iterable[str], rejections: Iterable[Mapping[str, str]]) -> None:
         """Keys of a shard's samples and its quarantine rows."""
         if not self.review.settled:
             return
         self._met.update(key for key in keys if key in self.review.settled)
-        self._met.update(row["key"] for row in rejections if row["stage"] == STAGE)
+        for row in rejections:
+            if row["key"] in self.review.settled:
+                (self._met if row["stage"] == STAGE else self._quarantined).add(row["key"])
 
     def followed(self) -> Followed:
         """The counts, over all shards added."""
         met = [decision for key in sorted(self._met) for decision in self.review.settled.get(key, ())]
         strangers = [
             f"{key} ({decision.about} by {decision.who})"
-            for key in sorted(self.review.settled.keys() - self._met)
+            for key in sorted(self.review.settled.keys() - self._met - self._quarantined)
             for decision in self.review.settled[key]
         ]
         conflicts = tuple(conflict.line() for conflict in self.review.conflicts)
-        return Followed(len(met), len({decision.who for decision in met}), conflicts, tuple(strangers))
+        people = len({decision.who for decision in met})
+        aside = sum(len(self.review.settled[key]) for key in self._quarantined - self._met)
+        return Followed(len(met), people, conflicts, tuple(strangers), aside)
 
 
 def decided_trim(unit: Unit) -> int | None:

@@ -196,12 +196,21 @@ def _row(sample: Sample, row: int, config: Config) -> dict[str, Any]:
     return {"key": sample.key, "row": row, "identity": sample.identity, "facts": facts, "fields": fields}
 
 
+def _disown(job: ShardJob) -> None:
+    """Remove the sidecar of an earlier build of this shard."""
+    # Decisions go back and forth: after a kill it could vouch for the file that is about to take the old one's place.
+    if job.sidecar.exists():
+        job.sidecar.unlink(missing_ok=True)
+        sync_folder(job.sidecar.parent)
+
+
 def _publish(writer: ShardWriter, job: ShardJob, relative: str, samples: list[dict[str, Any]]) -> dict[str, Any]:
     """Read members back from the part file, flush it, and give it its name; a shard without samples has no file."""
     sidecar: dict[str, Any] = {"digest": job.digest, "decisions": review_digest(job.spec), "name": job.spec.name}
     sidecar |= {"file": None, "size": 0, "sha256": ""}
     sidecar |= {"config": job.spec.config, "split": job.spec.split, "samples": samples}
     if not samples:
+        _disown(job)
         writer.path.unlink()
         (job.out / relative).unlink(missing_ok=True)
         return sidecar
@@ -216,6 +225,7 @@ def _publish(writer: ShardWriter, job: ShardJob, relative: str, samples: list[di
     with writer.path.open("rb+") as written:
         whole = hashlib.file_digest(written, "sha256").hexdigest()
         os.fsync(written.fileno())
+    _disown(job)
     writer.path.replace(final)
     sync_folder(final.parent)
     return sidecar | {"file": relative, "size": final.stat().st_size, "sha256": whole}

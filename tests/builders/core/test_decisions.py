@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from facevox import decide
+from facevox.builders.core import shard as shard_module
 from facevox.builders.core.decisions import ARTIFACTS, Decision, append, read, settle, verdict_code
 from facevox.builders.core.run import BuildOptions, run
 from facevox.builders.population.clips import ForgeOptions
@@ -63,6 +64,7 @@ GOOD = {"key": "001_1_2_1_0001", "about": "mark", "verdict": "note", "reason": "
         ({"about": "artifact", "verdict": "confirm"}, "value None about artifact, expected one of frozen"),
         ({"about": "trim", "verdict": "change", "value": 1.5}, "value 1.5 about trim"),
         ({"about": "trim", "verdict": "change", "value": True}, "value True about trim"),
+        ({"about": "quarantine", "verdict": "keep"}, "expected leave out or undo"),
         ({"when": "2026-03-01 12:00"}, "expected UTC as in"),
         ({"when": "2026-03-01T12:00:00+05:00"}, "expected UTC as in"),
         ({"who": " "}, "who is empty"),
@@ -205,6 +207,41 @@ def test_a_trim_that_cannot_be_followed_is_a_row_not_a_crash(few, out, build_fol
     rows = {row["key"]: row["reason"] for row in build_folder(few, out, **SAME).quarantine.to_pylist()}
     assert rows.keys() == {keys[1]}
     assert "not one whole frame" in rows[keys[1]]
+    card = (out / "README.md").read_text()
+    assert "1 decisions of 1 people" in card
+    assert "1 more are about samples in quarantine" in card
+    assert "does not hold" not in card
+
+
+def test_silent_pictures_are_not_trimmed(tmp_path, build_folder):
+    silent = ForgeOptions(subjects=3, positions=1, utterances=1, frames=6, stills_frames=2, size="small")
+    forge(tmp_path / "release", silent)
+    folder = build_folder(tmp_path / "release", tmp_path / "out", configs=("stills",), limit=1)
+    key = folder.index["key"][0].as_py()
+    with pytest.raises(ValueError, match=f"{key} of stills has no sound"):
+        decide(folder.path, key, about="trim", value=6300, verdict="change", who="ann")
+    assert not (folder.path / "review.jsonl").exists()
+    decide(folder.path, key, about="trim", verdict="undo", who="ann")
+
+
+def test_a_kill_before_the_sidecar_leaves_no_shard_that_passes_for_another(few, out, build_folder, tree, monkeypatch):
+    """Change a decision, be killed between the names of shard and sidecar, change it back: the old file comes back."""
+    key = Folder(out).index["key"][0].as_py()
+    append(out / "review.jsonl", said("ann", "note", "hat", "mark", key))
+    build_folder(few, out, **SAME)
+    before = without_review(tree(out))
+    append(out / "review.jsonl", said("ann", "note", "cap", "mark", key))
+    with monkeypatch.context() as dying:
+        dying.setattr(shard_module, "write_json", die)
+        with pytest.raises(KeyboardInterrupt):
+            build_folder(few, out, **SAME)
+    append(out / "review.jsonl", said("ann", "note", "hat", "mark", key))
+    build_folder(few, out, **SAME)
+    assert without_review(tree(out)) == before
+
+
+def die(*anything) -> None:
+    raise KeyboardInterrupt
 
 
 def test_the_command_writes_what_the_build_reads(few, out, capsys):
