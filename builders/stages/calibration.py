@@ -16,6 +16,8 @@ from .markers import NUMBERS, THERMAL_WIDTH, VISUAL_WIDTH, Points
 FILE = "calibration.json"
 SCHEMA = 1
 MAX_BYTES = 16 << 20
+MOST = 1e6
+"""No number of a sound file is as large: pictures are under 65,536 pixels wide."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,8 @@ def _finite(value: float | None) -> float | None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and bool(np.isfinite(value))
+    # Compared before numpy sees it: JSON integers may have thousands of digits.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MOST
 
 
 def _is_integer(value: Any) -> bool:
@@ -177,7 +180,7 @@ def _is_integer(value: Any) -> bool:
 def _is_matrix(value: Any) -> bool:
     if not (isinstance(value, list) and len(value) == 9 and all(map(_is_number, value)) and value[8] == 1):
         return False
-    return float(np.linalg.det(np.array(value, np.float64).reshape(3, 3))) > 1e-6
+    return 1e-6 < float(np.linalg.det(np.array(value, np.float64).reshape(3, 3))) < np.inf
 
 
 def _is_size(value: Any) -> bool:
@@ -187,7 +190,7 @@ def _is_size(value: Any) -> bool:
 
 
 def _is_shift(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(_is_integer, value))
+    return isinstance(value, list) and len(value) == 2 and all(_is_integer(edge) and abs(edge) < MOST for edge in value)
 
 
 def _is_markers(value: Any) -> bool:

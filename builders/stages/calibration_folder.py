@@ -38,7 +38,8 @@ class CalibrationReport:
         used = sum(capture.used for capture in self.captures)
         words += ["", f"{used} of {len(self.captures)} captures used; overlay pictures in {self.out}"]
         if self.calibration is None:
-            return [*words, f"no capture is usable: {FILE} was not written"]
+            earlier = "; the earlier one there is left as it is" if (self.out / FILE).exists() else ""
+            return [*words, f"no capture is usable: {FILE} was not written{earlier}"]
         return [
             *words,
             *_pooled(self.calibration),
@@ -75,6 +76,8 @@ def _pooled(calibration: Calibration) -> list[str]:
 def calibrate(folder: Path, out: Path) -> CalibrationReport:
     """Examine every capture of a folder and write `calibration.json` and `overlay_NAME.png` files into `out`.
 
+    Without a usable capture an earlier `calibration.json` there stays as it is.
+
     Raises FileNotFoundError without a capture, ValueError when `out` is the folder of the captures itself.
     """
     found, unnamed = pairs(folder)
@@ -88,7 +91,6 @@ def calibrate(folder: Path, out: Path) -> CalibrationReport:
             raise OSError(f"{out}: the overlay of capture {capture.name} does not encode as PNG")
         write_bytes(out / f"overlay_{capture.name}.png", data.tobytes())
     if calibration is None:
-        (out / FILE).unlink(missing_ok=True)
         records = tuple(record(capture, None) for capture in captures)
     else:
         calibration.save(out / FILE)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from facevox.builders.population.calibration import ForgeOptions, forge
 from facevox.builders.stages.align import carried, homography, root_mean_square
-from facevox.builders.stages.calibration import FILE, load
+from facevox.builders.stages.calibration import FILE, Pooled, load
 from facevox.builders.stages.calibration_folder import CalibrationReport, calibrate
 from facevox.builders.stages.captures import Pair, examine, judge
 from facevox.builders.stages.markers import NUMBERS, centre
@@ -214,14 +214,15 @@ def test_names_in_words_and_pictures_without_a_role(copy, tmp_path):
     assert any(line.startswith("holiday.png: not read") for line in found.lines())
 
 
-def test_no_usable_capture_leaves_no_calibration(copy, tmp_path):
+def test_no_usable_capture_makes_no_calibration_and_leaves_an_earlier_one(copy, tmp_path):
     calibrate(copy, tmp_path / "out")
+    before = (tmp_path / "out" / FILE).read_bytes()
     for file in copy.glob("*_1.png"):
         change(file, blurred)
     found = calibrate(copy, tmp_path / "out")
     assert found.calibration is None
-    assert not (tmp_path / "out" / FILE).exists()
-    assert "no capture is usable" in found.lines()[-1]
+    assert (tmp_path / "out" / FILE).read_bytes() == before
+    assert "no capture is usable: calibration.json was not written; the earlier one" in found.lines()[-1]
 
 
 def test_captures_and_results_lie_apart(copy):
@@ -241,6 +242,9 @@ def test_captures_and_results_lie_apart(copy):
         ({"matrix": [1, 0, 0, 0, 1, 0, 0, 0]}, "nine numbers"),
         ({"matrix": [0, 0, 0, 0, 0, 0, 0, 0, 1]}, "invertible"),
         ({"matrix": [1, 0, 0, 0, True, 0, 0, 0, 1]}, "nine numbers"),
+        ({"matrix": [10**400, 0, 0, 0, 1, 0, 0, 0, 1]}, "nine numbers"),
+        ({"matrix": [1e200, 0, 0, 0, 1, 0, 0, 0, 1]}, "nine numbers"),
+        ({"pooled": dict.fromkeys(Pooled.__dataclass_fields__, -(10**400))}, "a number"),
         ({"thermal_size": [464.5, 348]}, "width and height"),
         ({"visual_size": [700, 512]}, "one scale"),
         ({"captures": [{}]}, "capture 1: lacks"),
