@@ -13,6 +13,9 @@ MAX_SIDE = 4096
 MAX_FRAMES = 200_000
 MAX_CHUNKS_BETWEEN = 10_000
 """Chunks that are no frame in a row, after which a file is taken for damaged."""
+MAX_DEPTH = 4
+"""Lists within the list of frames; recorders write one ('rec ') at most."""
+_TO_THE_END = 1 << 62
 _UNCOMPRESSED = (b"\0\0\0\0", b"DIB ", b"RGB ", b"RAW ")
 
 
@@ -20,7 +23,7 @@ class Avi:
     """The first video stream of a file that holds 24-bit BGR frames, bottom row first or top row first.
 
     `stated` is the number of frames by the header (0 where the recording broke off before it was written); whether
-    they are all there shows when they are read. Raises ValueError for any other kind of file.
+    they are all there shows when they are read or counted. Raises ValueError for any other kind of file.
     """
 
     def __init__(self, file: BinaryIO, label: str) -> None:
@@ -30,6 +33,7 @@ class Avi:
         """Frames and seconds, as the header's rate and scale."""
         self._stream, self._streams, self._top_down = -1, 0, False
         self._offsets: list[tuple[int, int]] = []
+        self._others = 0
         if self._bytes(0, 4) != b"RIFF" or self._bytes(8, 4) != b"AVI ":
             raise self._unfit("not an AVI file")
         self._frames = self._walk()
@@ -41,21 +45,26 @@ class Avi:
 
     def has(self, number: int) -> bool:
         """Whether frame `number`, from 1, is there in full size. Looks no further than that frame."""
-        while len(self._offsets) < number:
-            found = next(self._frames, None)
-            if found is None:
-                return False
-            self._offsets.append(found)
-            if len(self._offsets) > MAX_FRAMES:
-                raise self._unfit(f"more than {MAX_FRAMES:,} frames")
+        if not self._reach(number):
+            return False
         offset, size = self._offsets[number - 1]
         return size == self._row * self.height and len(self._bytes(offset + size - 1, 1)) == 1
 
+    def count(self, size: int) -> int:
+        """Frames that are there in a file of `size` bytes: the header's number where it fits, else by every chunk.
+
+        A last frame that is cut short does not count. Raises ValueError above MAX_FRAMES frames.
+        """
+        frame = self._row * self.height
+        if self.stated and 0 <= size - self.stated * (frame + 8) < frame:
+            return self.stated
+        self._reach(MAX_FRAMES + 1)
+        there = len(self._offsets)
+        return there if not there or self.has(there) else there - 1
+
     def frame(self, number: int) -> NDArray[np.uint8]:
         """(height, width, 3) uint8 RGB of frame `number`, from 1. Raises ValueError when it is not there."""
-        while len(self._offsets) < number and (found := next(self._frames, None)) is not None:
-            self._offsets.append(found)
-        if len(self._offsets) < number:
+        if not self._reach(number):
             raise self._unfit(f"frame {number} is not there, only {len(self._offsets)}")
         offset, size = self._offsets[number - 1]
         if size != self._row * self.height:
@@ -66,6 +75,14 @@ class Avi:
         rows = np.frombuffer(data, np.uint8).reshape(self.height, self._row)[:, : 3 * self.width]
         picture = rows.reshape(self.height, self.width, 3)[:, :, ::-1]
         return np.ascontiguousarray(picture if self._top_down else picture[::-1])
+
+    def _reach(self, number: int) -> bool:
+        """Walk on to frame `number`; False when the file ends before it."""
+        while len(self._offsets) < number and (found := next(self._frames, None)) is not None:
+            self._offsets.append(found)
+            if len(self._offsets) > MAX_FRAMES:
+                raise self._unfit(f"more than {MAX_FRAMES:,} frames")
+        return len(self._offsets) >= number
 
     @property
     def _row(self) -> int:
@@ -82,6 +99,12 @@ class Avi:
             raise self._unfit(f"cannot be read ({error}). Download the archive again") from None
         return data
 
+    def _integer(self, offset: int) -> int:
+        data = self._bytes(offset, 4)
+        if len(data) < 4:
+            raise self._unfit(f"ends inside its header, at byte {offset + len(data):,}")
+        return int.from_bytes(data, "little")
+
     def _unfit(self, reason: str) -> ValueError:
         return ValueError(f"{self._label}: {reason}")
 
@@ -93,51 +116,51 @@ class Avi:
             if len(head) < 8:
                 return
             name, size = head[:4], struct.unpack("<I", head[4:])[0]
+            self._others += 1
+            if self._others > MAX_CHUNKS_BETWEEN:
+                raise self._unfit("no frames among its chunks")
             yield name, at + 8, size
             at += 8 + size + size % 2
 
     def _walk(self) -> Iterator[tuple[int, int]]:
         """(offset, size) of every frame of the stream, in order; reads the headers it meets on the way.
 
-        A file longer than 1 GB goes on in further RIFF chunks, whose sizes are trusted no further than the file.
+        A file longer than 1 GB goes on in further RIFF chunks, whose sizes are trusted no further than the file. A size
+        of 0 is one that was never filled in, since the recording broke off: such a chunk goes on to the end.
         """
-        others = 0
-        for riff, inside, size in self._chunks(0, 1 << 62):
+        for riff, inside, size in self._chunks(0, _TO_THE_END):
             if riff != b"RIFF":
                 continue
-            for name, offset, length in self._chunks(inside + 4, inside + size):
+            for name, offset, length in self._chunks(inside + 4, inside + (size or _TO_THE_END)):
                 kind = self._bytes(offset, 4) if name == b"LIST" else b""
                 if kind == b"hdrl":
                     self._header(offset + 4, offset + length)
                 elif kind == b"movi":
-                    for found in self._movi(offset + 4, offset + length):
-                        others = others + 1 if found is None else 0
-                        if others > MAX_CHUNKS_BETWEEN:
-                            raise self._unfit("no frames among its chunks")
-                        if found is not None:
-                            yield found
+                    yield from self._movi(offset + 4, offset + (length or _TO_THE_END), 0)
 
-    def _movi(self, start: int, end: int) -> Iterator[tuple[int, int] | None]:
+    def _movi(self, start: int, end: int, depth: int) -> Iterator[tuple[int, int]]:
         if not self.width:
             return
+        if depth > MAX_DEPTH:
+            raise self._unfit(f"lists of frames within each other, more than {MAX_DEPTH} deep")
         for name, offset, size in self._chunks(start, end):
             if name == b"LIST":
-                yield from self._movi(offset + 4, offset + size)
-            else:
-                ours = name[:2] == b"%02d" % self._stream and name[2:] in (b"db", b"dc")
-                yield (offset, size) if ours else None
+                yield from self._movi(offset + 4, offset + size, depth + 1)
+            elif name[:2] == b"%02d" % self._stream and name[2:] in (b"db", b"dc"):
+                self._others = 0
+                yield offset, size
 
     def _header(self, start: int, end: int) -> None:
         for name, offset, size in self._chunks(start, end):
             kind = self._bytes(offset, 4) if name == b"LIST" else b""
             if name == b"avih" and size >= 20:
-                self.stated = struct.unpack("<I", self._bytes(offset + 16, 4))[0]
+                self.stated = self._integer(offset + 16)
             elif kind == b"strl":
                 self._describe(offset + 4, offset + size)
             elif kind == b"odml":
                 for inner, place, length in self._chunks(offset + 4, offset + size):
                     if inner == b"dmlh" and length >= 4:
-                        self.stated = struct.unpack("<I", self._bytes(place, 4))[0] or self.stated
+                        self.stated = self._integer(place) or self.stated
 
     def _describe(self, start: int, end: int) -> None:
         """One stream's header; the first video stream counts."""

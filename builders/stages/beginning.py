@@ -20,14 +20,19 @@ Grey = NDArray[np.float32]
 def last_jump(frames: Sequence[NDArray[np.uint8]], scale: float = 1.0) -> int:
     """Number, from 1, of the last of the first ten frames that is shifted against the settled picture; 0 for none.
 
-    `frames` are (H, W, 3) uint8, eleven or as many as there are; the last of them counts as settled.
+    `frames` are (H, W, 3) uint8, eleven or as many as there are. The last one that at most half of the others are
+    shifted against counts as settled; where there is none, nothing is said to have jumped.
     """
     if len(frames) < 3:
         return 0
     small = [_small(frame) for frame in frames[: EXAMINED + 1]]
     step = frames[0].shape[1] / small[0].shape[1]
-    jumped = [n for n, grey in enumerate(small[:-1], 1) if _jumps(grey, small[-1], LEAST_JUMP * scale / step)]
-    return max(jumped, default=0)
+    for settled in range(len(small), 0, -1):
+        others = [n for n in range(1, len(small) + 1) if n != settled]
+        jumped = [n for n in others if _jumps(small[n - 1], small[settled - 1], LEAST_JUMP * scale / step)]
+        if 2 * len(jumped) <= len(others):
+            return max((n for n in jumped if n < settled), default=0)
+    return 0
 
 
 def _small(frame: NDArray[np.uint8]) -> Grey:

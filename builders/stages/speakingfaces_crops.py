@@ -136,7 +136,7 @@ def _tracked(tracker: FaceTracker, working: Image, scale: float) -> TrackedFace 
 
 
 def _rule(unit: Unit, number: int) -> tuple[int | None, list[int] | None]:
-    """(upper landmark, fixed box) published for a frame counted from the planned beginning, or None, None."""
+    """(upper landmark, fixed box) published for a frame counted as the tables do, or None, None."""
     for first, last, upper, box in unit.details["mouths"]:
         if first <= number <= last:
             return upper, box

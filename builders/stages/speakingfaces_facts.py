@@ -130,7 +130,9 @@ SPOKEN = (
         "recorded", pa.list_(RUN), "frames of the position's raw recording that make up the clip; null: from archives"
     ),
     Fact(
-        "sound_moved", pa.int32(), "samples by which a cut from raw begins earlier than the release's; null: archives"
+        "sound_moved",
+        pa.int32(),
+        "samples by which a cut from raw begins earlier than the authors' by the plan, before rescue; null: archives",
     ),
     Fact(
         "trim_proposed", pa.int32(), "samples to keep by the end of speech plus 1 s; null: no speech end found or asked"

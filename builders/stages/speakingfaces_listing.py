@@ -109,8 +109,7 @@ class Listing:
             stem, archive = self._archive(subject)
         except ValueError as error:
             label = str(error).split(":")[0]
-            kind = "empty archive" if "empty file" in str(error) else "unreadable archive"
-            yield self.tables.rejection("", split, label, str(error), kind)
+            yield self.tables.rejection("", split, label, str(error), unopened_kind(error))
             return
         if archive is None:
             reason = f"{stem}.zip: not in the release folder"
@@ -240,6 +239,11 @@ class Listing:
 
     def _key(self, subject: int, place: Place) -> str:
         return utterance_key(subject, place) if self.config == "utterances" else still_key(subject, place, 1)
+
+
+def unopened_kind(error: ValueError) -> str:
+    """Kind of the quarantine row of an archive that could not be opened."""
+    return "empty archive" if "empty file" in str(error) else "unreadable archive"
 
 
 def sort_members(

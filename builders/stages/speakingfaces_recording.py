@@ -20,6 +20,10 @@ from .speakingfaces_release import MAX_SAMPLES, THERMAL, VISUAL, Stem, placed
 from .trim import proposed_samples, trim
 
 FULL_HD = (1920, 1080)
+FPS_TOLERANCE = 0.01
+"""Frames per second: some writers state 28 fps in whole units of 100 ns a frame, which is 28.00006."""
+SOUND_MOVED = FRAME_SAMPLES - 1
+"""Samples from the beginning of a cut here, 1575 (start - 1), to that of the authors' cut, 1575 start - 1."""
 REGION = (576, 500)
 """Left and top of the 768x512 that the authors cut from the camera's 1920x1080 picture, without scaling."""
 STREAMS = {1: "thermal", 2: "visual"}
@@ -28,8 +32,8 @@ STREAMS = {1: "thermal", 2: "visual"}
 class RecordingClip:
     """Frames and sounds of one unit of a raw recording; close it after use.
 
-    Frame k of a recording goes with samples 1575 (k - 1) to 1575 k - 1. The release's own cut of the sound begins one
-    frame later; `facts` states the difference.
+    Frame k of a recording goes with samples 1575 (k - 1) to 1575 k - 1. The release's own cut of the sound begins
+    1574 samples later; `facts` states the difference.
     """
 
     audio_lag = 0.0
@@ -67,12 +71,12 @@ class RecordingClip:
 
     @property
     def dropped(self) -> int:
-        """Frames of the plan that were cut off at the beginning."""
-        return int(self._facts.get("dropped", 0))
+        """Frames cut off since the published tables counted them: jumps at the beginning, not what a rescue cut."""
+        return int(self._facts.get("beginning_removed", 0))
 
     @property
     def spans(self) -> list[Span]:
-        """Published shifts by frames of this clip: the tables count from the planned beginning."""
+        """Published shifts by frames of this clip: the tables count what planning and rescue left."""
         gone, found = self.dropped, []
         for first, last, dx, dy in self._unit.details["spans"]:
             begin, end = max(first - gone, 1), min(last - gone, self.frames)
@@ -82,7 +86,7 @@ class RecordingClip:
     @property
     def facts(self) -> dict[str, Any]:
         """How the clip was cut; {} for a still."""
-        return {name: value for name, value in self._facts.items() if name != "dropped"}
+        return self._facts
 
     def picture(self, stream: int, number: int) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 RGB. Raises Reject when the recording does not hold it."""
@@ -108,7 +112,7 @@ class RecordingClip:
             raise Reject(
                 f"expected {STREAMS[stream]} frames of {wide}x{high}, found {video.width}x{video.height}", place
             )
-        if video.fps[0] != FPS * video.fps[1]:
+        if abs(video.fps[0] / video.fps[1] - FPS) >= FPS_TOLERANCE:
             raise Reject(f"expected {FPS} frames per second, found {video.fps[0]}/{video.fps[1]}", place)
         last = max(self._numbers)
         if not placed(place, video.has, last):
@@ -151,9 +155,10 @@ class RecordingClip:
                 raise Reject(f"microphones of different lengths: {lengths} ({about})", self._place("mic2"))
         begin = details["begin"] // FRAME_SAMPLES
         end = len(cut[1]) if details["end"] is None else min(details["end"], len(cut[1]))
+        left = self._numbers[begin : whole_frames(end)]
+        first = [self._frame(2, number) for number in left[: EXAMINED + 1]]
         with self.clock("beginning"):
-            left = self._numbers[begin : whole_frames(end)]
-            jump = last_jump([self._frame(2, number) for number in left[: EXAMINED + 1]], self.stem.scale)
+            jump = last_jump(first, self.stem.scale)
         begin += jump
         with self.clock("trim"):
             heard, rescued = cut[1][begin * FRAME_SAMPLES : end], bool(details["rescue"])
@@ -165,9 +170,8 @@ class RecordingClip:
             raise Reject(f"no whole frame is left of {len(cut[1]):,} samples of sound", self._place("mic1"))
         self._sounds = {mic: sound[begin * FRAME_SAMPLES : end] for mic, sound in cut.items()}
         self._facts = {
-            "dropped": begin,
             "recorded": _runs(self._numbers),
-            "sound_moved": FRAME_SAMPLES,
+            "sound_moved": SOUND_MOVED,
             "trim_proposed": proposed,
             "trimmed_by": trimmed_by or ("rescue table" if details["end"] is not None else ""),
             "beginning_removed": jump,

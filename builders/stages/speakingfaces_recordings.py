@@ -13,7 +13,16 @@ from ..core.raw import Entry, Folder, Raw, unsafe
 from ..core.stage import Rejection
 from .recording_plan import FRAME_SAMPLES, Cut, PlannedCommand, RescueRow, cuts, read_plan, read_rescue
 from .shifts import spans
-from .speakingfaces_listing import MAX_WAV_BYTES, PIECE, parse_subjects, person_facts, sort_members, still_key
+from .speakingfaces_listing import (
+    ARCHIVE_ENDINGS,
+    MAX_WAV_BYTES,
+    PIECE,
+    parse_subjects,
+    person_facts,
+    sort_members,
+    still_key,
+    unopened_kind,
+)
 from .speakingfaces_tables import MAX_TABLE_BYTES, Metadata, Place, utterance_key
 
 ARCHIVES = {"utterances": "video_audio_raw", "stills": "video_only_raw"}
@@ -64,7 +73,8 @@ class RecordingListing:
 
     def units(self) -> Iterator[Unit | Rejection]:
         yield from self.tables.problems
-        places = self._places()
+        places: dict[int, str] = {}
+        yield from self._find_places(places)
         if self.config == "utterances":
             yield from self._read_rescue(self.tables.people.keys())
         for subject in sorted(self.tables.people.keys() | places.keys()):
@@ -73,14 +83,24 @@ class RecordingListing:
 
     # --- where recordings lie ---
 
-    def _places(self) -> dict[int, str]:
-        """Stem of the archive or folder of each subject."""
-        found: dict[int, str] = {}
-        for root in (*TREES, ARCHIVES[self.config]):
-            for name in self.raw.names(root):
+    def _find_places(self, places: dict[int, str]) -> Iterator[Rejection]:
+        """Note the stem of each subject's archive or folder; a row for every further one and for nobody's archives.
+
+        The config's own folder goes before the working tree, and a zip before a tar before a folder.
+        """
+        for root in (ARCHIVES[self.config], *TREES):
+            for name in sorted(self.raw.names(root), key=lambda n: (not n.endswith(".zip"), not n.endswith(".tar"), n)):
+                place, reason = f"{root}/{name}", ""
                 if match := _ARCHIVE.fullmatch(name):
-                    found[int(match[1])] = f"{root}/{name.removesuffix('.zip').removesuffix('.tar')}"
-        return found
+                    subject, stem = int(match[1]), place.removesuffix(".zip").removesuffix(".tar")
+                    if subject not in places:
+                        places[subject] = stem
+                    elif self.wanted is None or subject in self.wanted:
+                        reason = f"{place}: a second place of subject {subject}, after {places[subject]}; not read"
+                elif name.lower().endswith(ARCHIVE_ENDINGS):
+                    reason = f"{place}: not an archive of raw recordings, expected names like sub_12.zip; not read"
+                if reason:
+                    yield self.tables.rejection("", "", place, reason, "extra archive")
 
     def _subject(self, subject: int, stem: str | None) -> Iterator[Unit | Rejection]:
         person = self.tables.people.get(subject)
@@ -88,12 +108,12 @@ class RecordingListing:
         if stem is None:
             looked = f"{ARCHIVES[self.config]}/sub_{subject}.zip or train_data/, valid_data/, test_data/sub_{subject}"
             hint = "not in the release folder (the published archives are built without --source raw)"
-            yield self.tables.rejection("", split, f"sub_{subject}", f"recordings {looked}: {hint}")
+            yield self.tables.rejection("", split, f"sub_{subject}", f"recordings {looked}: {hint}", "missing archive")
             return
         try:
             archive = self.raw.inside(stem)
         except ValueError as error:
-            yield self.tables.rejection("", split, str(error).split(":")[0], str(error))
+            yield self.tables.rejection("", split, str(error).split(":")[0], str(error), unopened_kind(error))
             return
         assert archive is not None
         session = Session()
@@ -127,8 +147,10 @@ class RecordingListing:
         if numbers["sub"] != subject or stated.get("trial", numbers["trial"]) != numbers["trial"]:
             return f"name and folder disagree on subject or trial (recordings of subject {subject})"
         if match.re is _PLAN:
-            session.plans[numbers["trial"]] = entry
-            return None
+            first = session.plans.setdefault(numbers["trial"], entry)
+            return (
+                None if first is entry else f"a second plan of trial {numbers['trial']}, after {first.name}; not read"
+            )
         named = next((SESSION_FOLDERS[part] for part in folders if part in SESSION_FOLDERS), self.config)
         config = named if self.as_recorded else {1: "stills", 2: "utterances"}[numbers["session"]]
         if config != named:
@@ -167,20 +189,21 @@ class RecordingListing:
     def _plan(self, subject: int, trial: int, split: str, archive: Raw, session: Session) -> list[Any] | Rejection:
         """Rejections of unreadable rows and PlannedCommands, or one Rejection where there is no plan."""
         name = f"commands_sub{subject}_trial{trial}.csv"
+        places = [f"{at}{name}" for at in PLAN_FOLDERS if self.raw.exists(f"{at}{name}")]
+        entry = session.plans.get(trial)
+        if entry is None and not places:
+            reason = "no recording plan, in the archive or in metadata/: no one can say which frames are spoken"
+            return self.tables.rejection("", split, name, reason)
+        name = f"{archive.label}/{entry.name}" if entry else places.pop(0)
+        second = f"a second plan of trial {trial}, after {name}; not read"
+        extra = [self.tables.rejection("", split, place, second) for place in places]
         try:
-            if entry := session.plans.get(trial):
-                name = f"{archive.label}/{entry.name}"
-                data = archive.read(entry.name, MAX_TABLE_BYTES)
-            else:
-                place = next((f"{at}{name}" for at in PLAN_FOLDERS if self.raw.exists(f"{at}{name}")), None)
-                if place is None:
-                    reason = "no recording plan, in the archive or in metadata/: no one can say which frames are spoken"
-                    return self.tables.rejection("", split, name, reason)
-                name, data = place, self.raw.read(place, MAX_TABLE_BYTES)
+            data = archive.read(entry.name, MAX_TABLE_BYTES) if entry else self.raw.read(name, MAX_TABLE_BYTES)
             rows, problems = read_plan(data, name, trial)
         except ValueError as error:
             return self.tables.rejection("", split, name, str(error))
-        return [*(self.tables.rejection("", split, f"{name} row {row}", why) for row, why in problems), *rows]
+        problem_rows = (self.tables.rejection("", split, f"{name} row {row}", why) for row, why in problems)
+        return [*extra, *problem_rows, *rows]
 
     def _published(self, subject: int, trial: int, split: str) -> tuple[dict[Place, dict[str, Any]] | None, list[Any]]:
         """Rows of the published command table by place, None without one; and its unreadable rows."""
@@ -213,7 +236,9 @@ class RecordingListing:
                 yield self.tables.rejection("", split, archive.label, reason)
             rescue = [r for r in self._rescue if (r.subject, r.place.trial) == (subject, trial)]
             table = next((name for name in RESCUE if self.raw.exists(name)), "")
+            unplanned = dict(rows or {})
             for cut in cuts(commands, rescue, table):
+                unplanned.pop(cut.place, None)
                 recording = here.get(Place(trial, cut.place.position), Recording())
                 key = utterance_key(subject, cut.place)
                 if problem := cut.problem or _absent(recording, subject, cut.place):
@@ -224,6 +249,10 @@ class RecordingListing:
                 else:
                     row = {"command_text": cut.text or None, **(rows or {}).get(cut.place, {})}
                     yield self._utterance(subject, person, stem, recording, cut, row)
+            for place, left in unplanned.items():
+                where = f"metadata/commands/sub_{subject}_trial_{trial}.csv row {left['row']}"
+                reason = f"row without a planned utterance at position {place.position}, command {place.command}"
+                yield self.tables.rejection(utterance_key(subject, place), split, where, reason)
 
     def _utterance(
         self, subject: int, person: dict[str, Any], stem: str, recording: Recording, cut: Cut, row: dict[str, Any]
@@ -245,7 +274,7 @@ class RecordingListing:
             except ValueError as error:
                 yield self.tables.rejection(still_key(subject, place, 1), person["split"], archive.label, str(error))
                 continue
-            last = max(counts.values(), default=0)
+            last = max((there for there, _ in counts.values()), default=0)
             for first in range(1, max(2, last + 1), PIECE):
                 numbers = range(first, max(first + 1, min(first + PIECE, last + 1)))
                 key = still_key(subject, place, first)
@@ -256,6 +285,10 @@ class RecordingListing:
                 parts = [(a, b, r and r.dx, r and r.dy) for a, b, r in spans(rules, 0, len(numbers))]
                 more = {"first": first, "spans": parts, "pieces": ((first, numbers[-1]),)}
                 yield self._unit(key, subject, person, place, stem, recording, more)
+            stated = max((stated for _, stated in counts.values()), default=0)
+            if stated > last > 0:
+                reason = f"headers state {stated:,} frames, the videos have {last:,}: the files are cut short"
+                yield self.tables.rejection(still_key(subject, place, last + 1), person["split"], archive.label, reason)
 
     def _unit(
         self,
@@ -295,12 +328,13 @@ def _absent(recording: Recording, subject: int, place: Place) -> str:
     return ""
 
 
-def _frames(archive: Raw, entry: Entry) -> int:
-    """Frames of a video as its header states. Raises ValueError when it is none."""
+def _frames(archive: Raw, entry: Entry) -> tuple[int, int]:
+    """Frames of a video that are there and that its header states. Raises ValueError when it is none."""
     with archive.open(entry.name) as file:
-        return Avi(file, f"{archive.label}/{entry.name}").stated
+        video = Avi(file, f"{archive.label}/{entry.name}")
+        return video.count(entry.size), video.stated
 
 
-def _short(counts: dict[int, int], last: int) -> str:
-    short = [f"{STREAMS[stream]} video has {count}" for stream, count in sorted(counts.items()) if count < last]
+def _short(counts: dict[int, tuple[int, int]], last: int) -> str:
+    short = [f"{STREAMS[stream]} video has {count}" for stream, (count, _) in sorted(counts.items()) if count < last]
     return f"{' and '.join(short)} of {last} frames" if short else ""

@@ -2,9 +2,11 @@
 
 import json
 import shutil
+import struct
 import wave
 import zipfile
 import zlib
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from facevox.builders.population.clips import ForgeOptions
 from facevox.builders.population.filming import wav
 from facevox.builders.population.speakingfaces import forge
 from facevox.builders.speakingfaces import SpeakingFacesOptions
+from facevox.builders.stages.speakingfaces_recording import RecordingClip
 from facevox.loaders.verify import check
 
 SMALL = {"subjects": 1, "positions": 1, "utterances": 2, "frames": 5, "stills_frames": 2, "size": "small"}
@@ -106,7 +109,7 @@ def test_rescues_and_jumps_are_applied_and_recorded(recordings, from_raw):
         true = known[key]
         assert row["beginning_removed"] == true["beginning_removed"]
         assert row["rescue"] == true["rescue"]
-        assert (row["audio_lag"], row["sound_moved"], row["first_frame"]) == (0, 1575, 1)
+        assert (row["audio_lag"], row["sound_moved"], row["first_frame"]) == (0, 1574, 1)
         assert (row["trimmed_by"] == "rescue table") == (true["rescue"] == "merge and trim")
         if row["alignment_covers"]:
             assert row["alignment"][0]["first"] == 1
@@ -317,6 +320,119 @@ def test_videos_of_another_kind_are_told(odd, reason, made_by_hand, build_folder
     folder = build_folder(release, tmp_path / "O", source="raw", configs=("utterances",))
     assert folder.index.num_rows == 0
     assert reason in [row["reason"] for row in folder.quarantine.to_pylist()]
+
+
+def test_rates_in_units_of_100_ns_count_as_28_frames_per_second(made_by_hand, build_folder, tmp_path):
+    release, _ = made_by_hand()
+    for path in release.rglob("*.avi"):
+        data = bytearray(path.read_bytes())
+        at = data.index(b"strh") + 8 + 20
+        data[at : at + 8] = struct.pack("<II", 357_143, 10_000_000)
+        path.write_bytes(data)
+    assert build_folder(release, tmp_path / "O", source="raw", configs=("utterances",)).index.num_rows == 1
+
+
+def test_missing_broken_and_extra_archives_are_rows_of_their_kinds(recordings, tmp_path):
+    release = tmp_path / "R"
+    shutil.copytree(recordings[0] / "metadata", release / "metadata")
+    folder = release / "video_audio_raw"
+    folder.mkdir()
+    names = sorted(path.name for path in (recordings[0] / "video_audio_raw").iterdir())
+    (folder / names[0]).touch()
+    (folder / names[1]).write_bytes(b"no zip")
+    (folder / names[1].replace(".zip", " (1).zip")).touch()
+    (release / "train_data" / names[1].removesuffix(".zip")).mkdir(parents=True)
+    _, rows = listed(release)
+    found = {(row["place"], row["kind"]) for row in rows if row["config"] == "utterances"}
+    assert found >= {
+        (f"video_audio_raw/{names[0]}", "empty archive"),
+        (f"video_audio_raw/{names[1]}", "unreadable archive"),
+        (f"video_audio_raw/{names[1].replace('.zip', ' (1).zip')}", "extra archive"),
+        (f"train_data/{names[1].removesuffix('.zip')}", "extra archive"),
+        (names[2].removesuffix(".zip"), "missing archive"),
+    }
+
+
+def test_rows_and_plans_that_nobody_asked_for_are_told(small, tmp_path):
+    shutil.copytree(small, tmp_path / "R")
+    metadata = tmp_path / "R" / "metadata"
+    table = sorted((metadata / "commands").iterdir())[0]
+    rows = table.read_text().splitlines()
+    columns = rows[0].split(",")
+    odd = rows[1].split(",")
+    odd[columns.index("command_id")] = "9998"
+    table.write_text("\n".join([*rows, ",".join(odd)]) + "\n")
+    plan = sorted(metadata.glob("commands_sub*.csv"))[0]
+    (tmp_path / "R" / "commands").mkdir()
+    shutil.copy(plan, tmp_path / "R" / "commands" / plan.name)
+    units, rejected = listed(tmp_path / "R")
+    assert len(units) == len(listed(small)[0])
+    assert {(row["place"], row["reason"].split(" at ")[0]) for row in rejected} == {
+        (f"metadata/commands/{table.name} row {len(rows) + 1}", "row without a planned utterance"),
+        (f"commands/{plan.name}", f"a second plan of trial 1, after metadata/{plan.name}; not read"),
+    }
+
+
+def test_a_rescue_moves_neither_shifts_nor_mouth_rules_but_a_removed_jump_does(small):
+    options = SpeakingFacesOptions(source="raw", detector="none")
+    _, raw, plan = make_plan(BuildOptions("speakingfaces", str(small), Path("unused"), release=options))
+    unit = next(unit for shard in plan.shards for unit in shard.units if unit.config == "utterances")
+    clips = {}
+    for begin in (0, 1):
+        details = {**unit.details, "begin": begin * 1575, "rescue": "trim", "spans": [(1, 2, 5, 6), (3, 900, 7, 8)]}
+        clips[begin] = RecordingClip(raw, replace(unit, details=details), Clock())
+        clips[begin].close()
+    raw.close()
+    for begin, clip in clips.items():
+        assert clip.dropped == clip.facts["beginning_removed"] == 0
+        assert clip.spans == [(1, 2, 5, 6), (3, clip.frames, 7, 8)]
+        assert clip.facts["recorded"][0]["first"] == unit.details["pieces"][0][0] + begin
+
+
+def test_no_second_is_counted_twice(small):
+    options = SpeakingFacesOptions(source="raw", detector="none")
+    _, raw, plan = make_plan(BuildOptions("speakingfaces", str(small), Path("unused"), release=options))
+    unit = next(unit for shard in plan.shards for unit in shard.units if unit.config == "utterances")
+    open_now: list[str] = []
+    nested = []
+
+    class Watched(Clock):
+        @contextmanager
+        def __call__(self, stage):
+            nested.extend((outer, stage) for outer in open_now)
+            open_now.append(stage)
+            with super().__call__(stage):
+                yield
+            open_now.pop()
+
+    clock = Watched()
+    RecordingClip(raw, unit, clock).close()
+    raw.close()
+    assert nested == []
+    assert {"read", "beginning", "trim"} <= clock.seconds.keys()
+
+
+def test_stills_are_listed_by_their_frames_and_damage_in_a_header_is_a_row(small, tmp_path):
+    shutil.copytree(small, tmp_path / "R")
+    (path,) = (tmp_path / "R" / "video_only_raw").iterdir()
+    with zipfile.ZipFile(path) as old:
+        members = {name: bytearray(old.read(name)) for name in old.namelist()}
+    for name, data in members.items():
+        if name.endswith(".avi"):
+            at = data.index(b"avih") + 8 + 16
+            # Trial 1: broken off before the count was written. Trial 2: ends inside the header.
+            data[at : at + 4] = bytes(4)
+            members[name] = data[: at + 2] if "trial_2" in name else data
+    with zipfile.ZipFile(path, "w") as new:
+        for name, data in members.items():
+            new.writestr(name, bytes(data))
+    units, rows = listed(tmp_path / "R")
+    whole, _ = listed(small)
+    stills = {unit.key: unit.details["frames"] for unit in whole if unit.config == "stills"}
+    kept = {unit.key: unit.details["frames"] for unit in units if unit.config == "stills"}
+    assert kept == {key: count for key, count in stills.items() if key.split("_")[1] == "1"}
+    assert {row["key"] for row in rows} == stills.keys() - kept.keys()
+    assert all("ends inside its header" in row["reason"] for row in rows)
 
 
 def test_forging_keeps_to_what_a_recording_holds(tmp_path):

@@ -131,3 +131,36 @@ def test_damage_never_ends_in_anything_but_a_reason(seed, pictures, tmp_path):
         assert str(error).startswith("x.avi: ")
     else:
         assert len(found) == 7
+
+
+def test_a_file_that_ends_inside_its_header_is_told_at_every_byte(pictures, tmp_path):
+    data = forge(tmp_path / "a.avi", pictures).read_bytes()
+    for end in range(data.index(b"movi")):
+        with pytest.raises(ValueError, match=r"^x\.avi: "):
+            Avi(io.BytesIO(data[:end]), "x.avi").frame(1)
+
+
+def test_lists_in_lists_and_endless_chunks_are_told(pictures, tmp_path):
+    data = forge(tmp_path / "a.avi", pictures).read_bytes()
+    header = data[: data.index(b"movi") + 4]
+    nested = struct.pack("<4sI4s", b"LIST", 1 << 30, b"rec ") * 5000
+    with pytest.raises(ValueError, match="lists of frames within each other"):
+        Avi(io.BytesIO(header + nested), "x.avi")
+    empty = chunk(b"JUNK", b"") * 20_000
+    in_header = chunk(b"LIST", b"hdrl" + empty)
+    for endless in (empty, in_header):
+        with pytest.raises(ValueError, match="no frames among its chunks"):
+            Avi(io.BytesIO(chunk(b"RIFF", b"AVI " + endless)), "x.avi")
+
+
+@pytest.mark.parametrize("stated", [0, 3, 7, 900])
+def test_frames_are_counted_whatever_the_header_states(stated, pictures, tmp_path):
+    data = bytearray(forge(tmp_path / "a.avi", pictures).read_bytes())
+    at = data.index(b"avih") + 8 + 16
+    data[at : at + 4] = struct.pack("<I", stated)
+    assert Avi(io.BytesIO(data), "x.avi").count(len(data)) == 7
+    # Broken off: the sizes of the file and of its list of frames were never filled in, the last frame is not whole.
+    movi = data.index(b"movi")
+    data[4:8] = data[movi - 4 : movi] = bytes(4)
+    del data[movi + 4 + 5 * (8 + 17 * 64) + 100 :]
+    assert Avi(io.BytesIO(data), "x.avi").count(len(data)) == 5

@@ -49,3 +49,13 @@ def test_too_few_or_blank_frames_hold_no_jump():
     assert last_jump([], 1.0) == 0
     assert last_jump(frames(1, {2: -160}, 0.5)[:2], 0.5) == 0
     assert last_jump([np.zeros((256, 384, 3), np.uint8)] * 11, 0.5) == 0
+
+
+@pytest.mark.parametrize(("count", "shifted"), [(11, [11]), (6, [6]), (11, [10, 11]), (11, [7])])
+def test_good_frames_stay_when_the_last_ones_are_shifted(count, shifted):
+    plain = [frames(3, {}, 0.5)[0]] * count
+    for number in shifted:
+        plain[number - 1] = np.roll(plain[0], 80, 1)
+    assert last_jump(plain, 0.5) == (7 if shifted == [7] else 0)
+    plain[1] = np.roll(plain[0], 80, 1)
+    assert last_jump(plain, 0.5) == (7 if shifted == [7] else 2)
