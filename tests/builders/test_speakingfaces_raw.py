@@ -373,7 +373,7 @@ def test_rows_and_plans_that_nobody_asked_for_are_told(small, tmp_path):
     }
 
 
-def test_a_rescue_moves_neither_shifts_nor_mouth_rules_but_a_removed_jump_does(small):
+def test_a_rescue_moves_no_published_frame_number(small):
     options = SpeakingFacesOptions(source="raw", detector="none")
     _, raw, plan = make_plan(BuildOptions("speakingfaces", str(small), Path("unused"), release=options))
     unit = next(unit for shard in plan.shards for unit in shard.units if unit.config == "utterances")
@@ -387,6 +387,21 @@ def test_a_rescue_moves_neither_shifts_nor_mouth_rules_but_a_removed_jump_does(s
         assert clip.dropped == clip.facts["beginning_removed"] == 0
         assert clip.spans == [(1, 2, 5, 6), (3, clip.frames, 7, 8)]
         assert clip.facts["recorded"][0]["first"] == unit.details["pieces"][0][0] + begin
+
+
+def test_a_removed_jump_moves_published_frame_numbers(recordings):
+    release, known = recordings
+    options = SpeakingFacesOptions(source="raw", detector="none")
+    _, raw, plan = make_plan(BuildOptions("speakingfaces", str(release), Path("unused"), release=options))
+    units = [unit for shard in plan.shards for unit in shard.units if unit.config == "utterances"]
+    unit = next(unit for unit in units if known[unit.key].get("beginning_removed"))
+    gone = known[unit.key]["beginning_removed"]
+    details = {**unit.details, "spans": [(1, gone + 1, 5, 6), (gone + 2, 900, 7, 8)]}
+    clip = RecordingClip(raw, replace(unit, details=details), Clock())
+    clip.close()
+    raw.close()
+    assert clip.dropped == gone
+    assert clip.spans == [(1, 1, 5, 6), (2, clip.frames, 7, 8)]
 
 
 def test_no_second_is_counted_twice(small):
