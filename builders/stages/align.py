@@ -156,6 +156,40 @@ Span = tuple[int, int, int | None, int | None]
 """First and last frame (1-based, inclusive) and published (dx, dy), or None, None."""
 
 
+def published_shift(spans: list[Span], number: int) -> tuple[int, int] | None:
+    """(dx, dy) published for a frame, from 1, or None."""
+    for first, last, dx, dy in spans:
+        if first <= number <= last and dx is not None and dy is not None:
+            return dx, dy
+    return None
+
+
+class ShiftEstimator:
+    """Shifts of a clip's frames by its aligned frames: the last one as long as it fits, each remembered by its frame.
+
+    Frames asked for in rising order get the same shifts wherever that is done.
+    """
+
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+        self.found: dict[int, tuple[int, int]] = {}
+        """(dx, dy) by frame number; frames that no shift reproduces are missing."""
+        self._best = float("inf")
+        self._shift: tuple[int, int] | None = None
+
+    def add(self, number: int, visual: Image, aligned: Image) -> float:
+        """Estimate one frame, visual (H, W, 3) and aligned (h, w, 3) uint8 RGB; returns the residual in grey levels."""
+        found = residual(visual, aligned, *self._shift, self.scale) if self._shift else float("inf")
+        if self._shift is None or found > self._best + SAME_SHIFT:
+            dx, dy, again = find_shift(visual, aligned, self.scale)
+            if again < found:
+                self._shift, found = (dx, dy), again
+        self._best = min(self._best, found)
+        if self._shift is not None:
+            self.found[number] = self._shift
+        return found
+
+
 class Aligner:
     """Frame by frame: published shifts held against the release's aligned frames, missing ones estimated from them.
 
@@ -172,49 +206,36 @@ class Aligner:
         self._checked = set(range(1, last + 1)) if check_all else {1, (1 + last) // 2, last}
         self._worst = 0.0
         self._count = 0
-        self._best = float("inf")
-        self._shift: tuple[int, int] | None = None
-        self._estimated: list[tuple[int, int, int, int]] = []
+        self._estimator = ShiftEstimator(scale)
 
     def wants(self, number: int) -> bool:
         """Whether the aligned frame of that number (from 1) is needed."""
-        return number in self._checked or self._published(number) is None
-
-    def _published(self, number: int) -> tuple[int, int] | None:
-        for first, last, dx, dy in self.spans:
-            if first <= number <= last and dx is not None and dy is not None:
-                return dx, dy
-        return None
+        return number in self._checked or published_shift(self.spans, number) is None
 
     def add(self, number: int, visual: Image, aligned: Image) -> None:
         """Compare or estimate one frame: visual (H, W, 3) and aligned (h, w, 3) uint8 RGB."""
-        if published := self._published(number):
+        if published := published_shift(self.spans, number):
             found = residual(visual, aligned, *published, self.scale)
         else:
-            found = self._estimate(number, visual, aligned)
+            found = self._estimator.add(number, visual, aligned)
         self._worst = max(self._worst, found)
         self._count += 1
 
-    def _estimate(self, number: int, visual: Image, aligned: Image) -> float:
-        found = residual(visual, aligned, *self._shift, self.scale) if self._shift else float("inf")
-        if self._shift is None or found > self._best + SAME_SHIFT:
-            dx, dy, again = find_shift(visual, aligned, self.scale)
-            if again < found:
-                self._shift, found = (dx, dy), again
-        self._best = min(self._best, found)
-        if self._shift is None:
-            return found
-        if self._estimated and self._estimated[-1][1:] == (number - 1, *self._shift):
-            self._estimated[-1] = (self._estimated[-1][0], number, *self._shift)
-        else:
-            self._estimated.append((number, number, *self._shift))
-        return found
+    def _estimated(self) -> list[tuple[int, int, int, int]]:
+        """Runs of frames of one estimated shift: first, last, dx, dy."""
+        runs: list[tuple[int, int, int, int]] = []
+        for number, shift in sorted(self._estimator.found.items()):
+            if runs and runs[-1][1:] == (number - 1, *shift):
+                runs[-1] = (runs[-1][0], number, *shift)
+            else:
+                runs.append((number, number, *shift))
+        return runs
 
     def facts(self) -> dict[str, Any]:
         """The facts `alignment` (segments), `shift_source`, `aligned_residual` (worst checked frame, or None) and
         `aligned_checked`."""
         known = [(a, b, dx, dy, "published") for a, b, dx, dy in self.spans if dx is not None and dy is not None]
-        found = sorted(known + [(*segment, "estimated") for segment in self._estimated])
+        found = sorted(known + [(*segment, "estimated") for segment in self._estimated()])
         segments = [self._segment(*segment) for segment in found]
         checked = self._worst if self._count and np.isfinite(self._worst) else None
         covered = sum(segment["last"] - segment["first"] + 1 for segment in segments) == self.spans[-1][1]

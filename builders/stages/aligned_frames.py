@@ -5,7 +5,7 @@ import numpy as np
 
 from ...models.core.detectors import Detector, Face
 from ..core.stage import Reject
-from .align import SURE_BELOW, calibrated_offset, find_shift, homography, residual, shifted, warp
+from .align import ShiftEstimator, calibrated_offset, homography, published_shift, shifted, warp
 from .calibration import Calibration
 from .faces import Image, carried_box
 from .mouths import PixelBox
@@ -21,13 +21,14 @@ class AlignedFrames:
     """Frame by frame, (348, 464, 3) uint8 RGB at scale 1.
 
     With a calibration every frame is warped by its matrix, with the published shift or one found against the release's
-    aligned frame.
+    aligned frame: the one of the fact `alignment` when frames are first asked for in rising order from 1, and the same
+    again whenever a frame is asked for again.
     """
 
     def __init__(self, source: Source, calibration: Calibration | None = None) -> None:
         self.source, self.scale = source, source.stem.scale
         self.calibrated = calibration.at(self.scale) if calibration else None
-        self._found: tuple[int, int] | None = None
+        self._estimator = ShiftEstimator(self.scale)
         self.size = (round(THERMAL[0] * self.scale), round(THERMAL[1] * self.scale))
 
     def picture(self, number: int) -> Image:
@@ -35,26 +36,20 @@ class AlignedFrames:
         if self.source.has_aligned and self.calibrated is None:
             return self.source.picture(3, number)
         visual = self.source.picture(2, number)
-        dx, dy = self._published(number) or self._estimated(number, visual)
+        dx, dy = published_shift(self.source.spans, number) or self._estimated(number, visual)
         if self.calibrated is None:
             return warp(visual, homography(dx, dy, self.scale), self.size)
         offset = calibrated_offset(tuple(self.calibrated.ravel().tolist()), self.scale)
         return warp(visual, shifted(self.calibrated, dx + offset[0], dy + offset[1]), self.size)
 
-    def _published(self, number: int) -> tuple[int, int] | None:
-        for first, last, dx, dy in self.source.spans:
-            if first <= number <= last and dx is not None and dy is not None:
-                return dx, dy
-        return None
-
     def _estimated(self, number: int, visual: Image) -> tuple[int, int]:
         if not self.source.has_aligned:
             raise Reject(f"frame {number} has no aligned picture and no published shift to make one")
-        aligned = self.source.picture(3, number)
-        if self._found is None or residual(visual, aligned, *self._found, self.scale) > SURE_BELOW:
-            dx, dy, _ = find_shift(visual, aligned, self.scale)
-            self._found = dx, dy
-        return self._found
+        if number not in self._estimator.found:
+            self._estimator.add(number, visual, self.source.picture(3, number))
+        if number not in self._estimator.found:
+            raise Reject(f"frame {number}: no shift carries the visual picture over the aligned one")
+        return self._estimator.found[number]
 
     def release_size(self, aligned: Image) -> Image:
         """The frame in the size of the release's, in which detectors know how large faces are."""

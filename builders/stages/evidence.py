@@ -1,6 +1,5 @@
 """All artifact detectors over one clip, frame pair by frame pair; every step timed by name."""
 
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -10,7 +9,7 @@ from ...models.core.detectors import open_detector, open_landmarks
 from ..core.stage import Clock
 from .artifacts import Blur, Freeze, Palette
 from .chin import Chin
-from .faces import Image, TrackedFace, open_tracker, working_frame
+from .faces import Image, TrackedFace, working_frame
 from .flicker import Flicker
 from .parity import DETECTOR, PublishedRules
 from .speakingfaces_options import SpeakingFacesOptions
@@ -23,12 +22,12 @@ class Evidence:
     """
 
     def __init__(self, options: SpeakingFacesOptions, scale: float, clock: Clock) -> None:
-        models = Path(options.models) if options.models else None
+        models = options.models_folder
         self.clock = clock
         self.blur, self.freeze, self.palette = Blur(), Freeze(options.freeze_frames), Palette()
         self.chin, self.flicker = Chin(scale), Flicker(scale)
         with clock("faces"):
-            self.tracker = None if options.detector == "none" else open_tracker(options.detector, models)
+            self.tracker = None if options.detector == "none" else options.open_tracker()
             self.published = None
             if options.parity:
                 self.published = PublishedRules(open_detector(DETECTOR, models), open_landmarks(models), scale)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -14,7 +13,7 @@ from ...loaders.sample import Config, Fact, Field, Sample
 from ..core.builder import Unit
 from ..core.stage import Clock, Reject, Rejection
 from .aligned_frames import AlignedFrames, cut
-from .faces import FaceTracker, Image, TrackedFace, open_tracker
+from .faces import FaceTracker, Image, TrackedFace
 from .mouths import MOUTH_SIZE, UPPER_LANDMARK, PixelBox, mouth_box, mouth_crop
 from .shifts import spans
 from .speakingfaces_clips import Source, about, clip_writer, encode
@@ -80,9 +79,8 @@ def read_crops(unit: Unit, how: SpeakingFacesOptions, clock: Clock, open_clip: O
         frames = AlignedFrames(source, how.calibrated())
         places = _located(unit, source, frames, how, clock)
         if not any(places.mouths):
-            raise Reject(
-                f"{how.detector} found no face in any of {source.frames} frames, and no fixed box is published"
-            )
+            name = how.open_detector().name
+            raise Reject(f"{name} found no face in any of {source.frames} frames, and no fixed box is published")
         median = np.median([face.box for face in places.faces], 0) if places.faces else None
         box = None if median is None else frames.clamped(tuple(median.tolist()))
         media = _encoded(source, frames, places.mouths, box, how, clock)
@@ -97,7 +95,7 @@ def read_crops(unit: Unit, how: SpeakingFacesOptions, clock: Clock, open_clip: O
                 "mouth_fixed": places.fixed,
                 "face_box": None if box is None else _edges(box),
                 "face_share": len(places.faces) / source.frames,
-                "detector": how.detector,
+                "detector": how.open_detector().name,
             }
         )
         yield Sample(unit.key, unit.identity, unit.split, media, facts)
@@ -110,7 +108,7 @@ def _edges(box: PixelBox) -> dict[str, int]:
 def _located(unit: Unit, source: Source, frames: AlignedFrames, how: SpeakingFacesOptions, clock: Clock) -> _Places:
     """One pass over the aligned frames: faces tracked, mouth boxes by the rule of each frame."""
     with clock("faces"):
-        tracker = open_tracker(how.detector, Path(how.models) if how.models else None)
+        tracker = how.open_tracker()
     found, scale, position = _Places(), source.stem.scale, unit.details["person"]["position"]
     for number in range(1, source.frames + 1):
         aligned = frames.picture(number)

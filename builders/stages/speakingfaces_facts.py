@@ -79,7 +79,8 @@ EVIDENCE = (
     Fact(
         "chin",
         pa.list_(pa.float32()),
-        "pixels by which the worst chin landmark leaves each frame, negative inside; null: no face, or not measured",
+        "pixels by which the worst chin landmark, or the lower edge of the face's box if that is further out, leaves "
+        "each frame, negative inside; null: no face, or not measured",
     ),
     Fact("chin_overshoot", pa.float32(), "worst of them outside jumps, 0 when all inside; null: no face, not measured"),
     Fact("chin_share", pa.float32(), "share of the frames with a face whose chin is outside by more than the margin"),

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from ...loaders.media import ClipWriter
-from ...models.core.detectors import open_detector
+from ...models.core.detectors import Detector, detector_file, open_detector
+from ...models.core.pretrained import sha256
 from ..core.builder import ReleaseOptions
 from .artifacts import FROZEN_FRAMES
 from .calibration import Calibration, parse, read
-from .faces import open_tracker
+from .faces import FaceTracker, open_tracker
 from .parity import DETECTOR
 
 
@@ -65,15 +66,38 @@ class SpeakingFacesOptions(ReleaseOptions):
 
     calibration_text: str = ""
     """Content of that file, filled in by `settled`."""
+    detector_sha256: str = ""
+    """Of an ONNX detector's file, filled in by `settled`; registered networks are held against their own digests."""
 
     def settled(self) -> "SpeakingFacesOptions":
-        return replace(self, calibration_text=read(self.calibration)) if self.calibration else self
+        text = read(self.calibration) if self.calibration else ""
+        return replace(self, calibration_text=text, detector_sha256=self._file_sha256())
 
     def as_dict(self) -> dict[str, Any]:
-        """What decides the bytes: of the calibration its content, not its place."""
+        """What decides the bytes: of the calibration and an ONNX detector their content, not their place."""
         values = super().as_dict()
+        del values["models"]
         text = values.pop("calibration_text") or (read(self.calibration) if self.calibration else "")
-        return values | {"calibration": hashlib.sha256(text.encode()).hexdigest() if text else ""}
+        values["calibration"] = hashlib.sha256(text.encode()).hexdigest() if text else ""
+        if digest := values.pop("detector_sha256") or self._file_sha256():
+            values["detector"] = f"onnx:{Path(self.detector.removeprefix('onnx:')).name} {digest}"
+        return values
+
+    @property
+    def models_folder(self) -> Path | None:
+        return Path(self.models) if self.models else None
+
+    def _file_sha256(self) -> str:
+        file = detector_file(self.detector, self.models_folder)
+        return sha256(file) if file else ""
+
+    def open_detector(self) -> Detector:
+        """The detector of `detector`, for pairs; raises what `check` raises."""
+        return open_detector(self.detector, self.models_folder)
+
+    def open_tracker(self) -> FaceTracker:
+        """A tracker with that detector, for one clip."""
+        return open_tracker(self.detector, self.models_folder)
 
     def calibrated(self) -> Calibration | None:
         """The calibration to align with. Raises FileNotFoundError, or ValueError for a file that is none."""
@@ -102,12 +126,13 @@ class SpeakingFacesOptions(ReleaseOptions):
         if self.freeze_frames < 2:
             raise ValueError(f"freeze_frames {self.freeze_frames}: a run needs at least 2 identical frames")
         ClipWriter(self.effort, self.quality if self.quality >= 0 else None)
-        models = Path(self.models) if self.models else None
+        if self.detector_sha256 not in ("", self._file_sha256()):
+            raise ValueError(f"detector {self.detector}: the file changed since the build began. Build again")
         try:
             if self.detector != "none":
-                open_tracker(self.detector, models)
+                self.open_tracker()
             if self.parity:
-                open_detector(DETECTOR, models)
+                open_detector(DETECTOR, self.models_folder)
         except ModuleNotFoundError as error:
             if self.parity:
                 raise

@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ import pyarrow as pa
 
 from ...loaders.media import ClipWriter, decode_picture, still_webp
 from ...loaders.sample import Config, Fact, Field, Sample
-from ...models.core.detectors import open_detector
 from ..core.builder import Unit
 from ..core.stage import Clock, Reject, Rejection
 from .aligned_frames import AlignedFrames, cut
@@ -126,7 +124,9 @@ def read_pairs(unit: Unit, how: SpeakingFacesOptions, clock: Clock, open_clip: O
             kept.append(pair)
     yield from unread[:PER_POSITION]
     if len(kept) < PER_POSITION:
-        reason = f"{how.detector} found a face in {len(kept)} of {tried} frames drawn, expected {PER_POSITION}"
+        reason = (
+            f"{how.open_detector().name} found a face in {len(kept)} of {tried} frames drawn, expected {PER_POSITION}"
+        )
         reason += f"; {len(unread)} could not be read, the last: {unread[-1].reason}" if unread else ""
         yield Rejection(unit.key, unit.config, unit.split, "faces", unit.key, reason)
     yield from sorted(kept, key=lambda sample: sample.key)
@@ -135,10 +135,10 @@ def read_pairs(unit: Unit, how: SpeakingFacesOptions, clock: Clock, open_clip: O
 def _pair(
     unit: Unit, utterance: Unit, source: Source, frame: int, how: SpeakingFacesOptions, clock: Clock
 ) -> Sample | None:
-    frames = AlignedFrames(source, how.calibrated())
+    frames, detector = AlignedFrames(source, how.calibrated()), how.open_detector()
     aligned = frames.picture(frame)
     with clock("faces"):
-        found = frames.face(aligned, open_detector(how.detector, Path(how.models) if how.models else None))
+        found = frames.face(aligned, detector)
     if found is None:
         return None
     face, box = found
@@ -155,7 +155,7 @@ def _pair(
         "published_name": f"{source.stem.text}_{frame}_1.jpg",
         "face_box": dict(zip(("left", "top", "right", "bottom"), box, strict=True)),
         "face_score": face.score,
-        "detector": how.detector,
+        "detector": detector.name,
     }
     return Sample(f"{utterance.key}_{frame:04d}", unit.identity, unit.split, media, facts)
 

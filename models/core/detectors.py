@@ -62,13 +62,13 @@ def open_detector(name: str, models: Path | None = None, threshold: float | None
     Raises ValueError for an unknown name, a damaged or foreign file, FileNotFoundError for a missing file,
     ModuleNotFoundError for a missing package.
     """
-    if name.startswith("onnx:") or name.endswith(".onnx"):
-        path = _onnx_file(name.removeprefix("onnx:"), models)
-        return _open_yunet(f"onnx:{path.name}", path, threshold)
+    if path := detector_file(name, models):
+        return _open_yunet(f"onnx:{path.name}", path, sha256(path), threshold)
     if name not in NAMES:
         raise ValueError(f"no detector {name!r}; {nearest(name, NAMES)}")
     if name == "yunet":
-        return _open_yunet(name, locate(name, models), threshold)
+        path = locate(name, models)
+        return _open_yunet(name, path, sha256(path), threshold)
     return _open_mtcnn(models, threshold) if name == "mtcnn" else _open_dlib(name, models, threshold)
 
 
@@ -92,13 +92,24 @@ def _open_dlib(name: str, models: Path | None, threshold: float | None) -> Detec
 
 
 @lru_cache(maxsize=16)
-def _open_yunet(name: str, path: Path, threshold: float | None) -> Detector:
+def _open_yunet(name: str, path: Path, digest: str, threshold: float | None) -> Detector:
+    # `digest` is there for the cache alone: a file replaced between two builds of one process is opened anew.
     score = YUNET_SCORE if threshold is None else threshold
     try:
         network = cv2.FaceDetectorYN.create(str(path), "", (64, 64), score, YUNET_SUPPRESSION, YUNET_CANDIDATES)
     except cv2.error as error:
         raise ValueError(f"{path}: not an ONNX network that OpenCV {cv2.__version__} reads ({brief(error)})") from None
     return YuNet(name, network)
+
+
+def detector_file(name: str, models: Path | None = None) -> Path | None:
+    """The file behind the detector `onnx:FILE` or FILE.onnx; None for the others, whose networks are registered.
+
+    Raises FileNotFoundError, or ValueError where FILE.sha256 beside it holds another digest.
+    """
+    return (
+        _onnx_file(name.removeprefix("onnx:"), models) if name.startswith("onnx:") or name.endswith(".onnx") else None
+    )
 
 
 def _onnx_file(file: str, models: Path | None) -> Path:

@@ -100,6 +100,25 @@ def test_the_releases_own_frames_are_not_stored_in_the_calibrated_ones_place(
         build_folder(release, tmp_path / "out", calibration=str(calibration), materialize_aligned=True, **ONE)
 
 
+def test_of_an_onnx_detector_content_counts_and_not_the_path(tmp_path):
+    known = {}
+    for place, content in (("one", b"a network"), ("two", b"a network"), ("three", b"another one")):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "faces.onnx").write_bytes(content)
+        by_path = SpeakingFacesOptions(detector=str(tmp_path / place / "faces.onnx"))
+        by_folder = SpeakingFacesOptions(detector="onnx:faces.onnx", models=str(tmp_path / place))
+        known[place] = by_path.as_dict()
+        assert known[place] == by_path.settled().as_dict() == by_folder.as_dict()
+        assert str(tmp_path) not in str(known[place])
+    assert known["one"] == known["two"] != known["three"]
+    under_way = by_path.settled()
+    (tmp_path / "three" / "faces.onnx").write_bytes(b"replaced meanwhile")
+    assert under_way.as_dict() == known["three"]
+    with pytest.raises(ValueError, match="changed since the build began"):
+        under_way.check()
+    assert "models" not in SpeakingFacesOptions(models=str(tmp_path)).as_dict()
+
+
 def test_a_build_under_way_does_not_read_the_file_again(calibration, tmp_path):
     """Workers get the content with their options; the file may change or lie on another machine."""
     file = tmp_path / "calibration.json"

@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 import pytest
-from facevox.models.core.detectors import open_detector, open_landmarks
+from facevox.models.core.detectors import detector_file, open_detector, open_landmarks
 from PIL import Image
 
 dlib = pytest.importorskip("dlib")
@@ -109,6 +109,18 @@ def test_an_onnx_detector_with_yunets_outputs_finds_what_was_planted(tmp_path, r
         assert faces[0].points.dtype == np.float32
     assert len(open_detector("onnx:blocks.onnx", tmp_path, threshold=0.97)(image)) == 1
     assert detect(np.zeros((40, 40, 3), np.uint8)) == []
+
+
+def test_an_onnx_file_is_named_without_its_folder_and_opened_anew_when_replaced(
+    tmp_path, red_block_finder, colour_means
+):
+    file, image = tmp_path / "blocks.onnx", np.zeros((40, 60, 3), np.uint8)
+    file.write_bytes(red_block_finder)
+    assert open_detector(str(file)).name == "onnx:blocks.onnx"
+    file.write_bytes(colour_means)
+    with pytest.raises(ValueError, match="does not run on 60x40 like YuNet"):
+        open_detector(str(file))(image)
+    assert detector_file("mtcnn", tmp_path) is None
 
 
 def test_an_onnx_file_with_other_outputs_or_another_digest_is_refused(tmp_path, colour_means):
