@@ -29,7 +29,7 @@ def shots(clip: Clip, options: ForgeOptions, chin: float, opening: NDArray[np.fl
     dx, dy = base.dx / options.scale, base.dy / options.scale
     still = at_position(clip.position, 378.0 + dx + random.normal(0, 4), min(252.0 + dy, 512.0 - _CHIN_ROOM - chin))
     if clip.artifact in ("chin", "both"):
-        still = replace(still, y=512.0 - chin + random.uniform(54, 62))
+        still = replace(still, y=512.0 - chin + random.uniform(42, 50))
     phase, sway = random.uniform(0, 2 * np.pi, 3), random.uniform(0.6, 2.0, 3)
     for frame in range(1, clip.frames + 1):
         turn = np.sin(2 * np.pi * frame / np.array([61.0, 83.0, 47.0]) + phase) * sway

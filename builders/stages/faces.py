@@ -36,8 +36,8 @@ ALIKE_ABOVE = 0.6
 STEP_BELOW = 0.15
 """A followed face's landmarks move by less than this share of its width in a frame (root mean square)."""
 BORDER_BELOW = 0.25
-"""Where no face is found, it is searched for again with a black border of this share of the height below the
-picture: a face whose chin is cut is found there."""
+"""Where no face is found, it is searched for again with a border of this share of the height below the picture, black
+and then mirrored: a face whose chin is cut is found there."""
 
 
 class Landmarks(Protocol):
@@ -133,9 +133,10 @@ class FaceTracker:
     def _search(self, working: Image) -> Box | None:
         self.searched += 1
         faces = self._detect(working)
-        if not faces:
-            rows = round(working.shape[0] * BORDER_BELOW)
-            faces = self._detect(np.asarray(cv2.copyMakeBorder(working, 0, rows, 0, 0, cv2.BORDER_CONSTANT), np.uint8))
+        rows = round(working.shape[0] * BORDER_BELOW)
+        for border in (cv2.BORDER_CONSTANT, cv2.BORDER_REFLECT):
+            if not faces:
+                faces = self._detect(np.asarray(cv2.copyMakeBorder(working, 0, rows, 0, 0, border), np.uint8))
         if not faces:
             return None
         last = self._points
