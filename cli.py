@@ -53,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.traceback:
             raise
         extra = "forge" if error.name in ("skimage", "scipy") else "build"
-        print(f"facevox: {error}. Install it: pip install 'facevox[{extra}]'", file=sys.stderr)
+        advice = "" if "pip install" in str(error) else f". Install it: pip install 'facevox[{extra}]'"
+        print(f"facevox: {error}{advice}", file=sys.stderr)
         return 2
     except (ValueError, OSError, RuntimeError) as error:
         if options.traceback:

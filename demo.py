@@ -98,7 +98,9 @@ def _train(home: Path, workers: int) -> None:
 
     with _step(6, f"forge and build a crowd of {CROWD['subjects']} people to learn from -> {home / 'crowd'}"):
         forge("speakingfaces", home / "crowd-release", workers=workers, artifacts=False, **CROWD)
-        crowd = build("speakingfaces", home / "crowd-release", home / "crowd", configs=["utterances"], workers=workers)
+        crowd = build(
+            "speakingfaces", home / "crowd-release", home / "crowd", configs=["utterances"], workers=workers, **unjudged
+        )
     with _step(7, "train the gender classifier of the paper on it, briefly, and print Table 4 for it"):
         # Small layers: two threads would wait for each other longer than one works.
         torch.set_num_threads(1)

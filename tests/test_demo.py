@@ -41,6 +41,16 @@ def test_the_demo_walks_the_whole_road(demo):
     assert [row[4] for row in rows] == ["validation", "test"]
 
 
+def test_the_crowd_is_built_without_dlib(tmp_path, monkeypatch):
+    asked = {}
+    monkeypatch.setattr("facevox.api.forge", lambda *_, **__: {})
+    monkeypatch.setattr("facevox.api.build", lambda *_, **options: asked.update(options))
+    monkeypatch.setattr("facevox.api.train", lambda *_, **__: pytest.fail("reached training without a folder"))
+    with pytest.raises(AttributeError):
+        demo_module._train(tmp_path, 1)
+    assert asked["detector"] == "none"
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_the_demo_cleans_up(fails, tmp_path, monkeypatch):
     homes = []
