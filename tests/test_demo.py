@@ -100,7 +100,7 @@ def test_it_learns_falls_with_noise_and_is_at_chance_without_labels(demo, tmp_pa
     found = table4.measure(crowd, bench)
     assert found["1", "test"].value >= 90
     clean, noisy = (np.mean([found[row, split].value for split in table4.SPLITS]) for row in ("1", "8"))
-    assert noisy <= clean - 10
+    assert noisy <= clean - 15
 
     lied = shuffled_labels(crowd, tmp_path / "shuffled")
     train("gender", lied.path, tmp_path / "chance", **BRIEF)
