@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from .arrays import decode_array
 from .media import decode_audio, decode_frame, decode_picture
 from .sample import INDEX_KEYS
 from .shards import FolderError as FolderError
@@ -78,7 +79,7 @@ class Folder:
 
     @cached_property
     def quarantine(self) -> pa.Table:
-        """What was left out: key, config, split, stage, place, reason, kind."""
+        """What was left out: key, config, split, stage, place, reason, kind, measured (JSON)."""
         return self.table("quarantine")
 
     @cached_property
@@ -189,6 +190,8 @@ def decode_member(entry: Mapping[str, Any], parts: Sequence[memoryview]) -> NDAr
         return clip
     if entry["name"].endswith((".flac", ".wav")):
         return decode_audio(bytes(parts[0]))[0]
+    if entry["name"].endswith(".npy"):
+        return decode_array(bytes(parts[0]))
     return decode_picture(bytes(parts[0]))
 
 

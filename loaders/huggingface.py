@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .arrays import decode_array
 from .folder import Folder, FolderError, Frames, wanted_frames
 from .media import clip_layout, decode_audio, decode_clip, decode_picture
 
@@ -59,6 +60,8 @@ def decode_field(name: str, value: Any, frames: Frames = "all") -> Any:
         return value
     if name.endswith((".flac", ".wav")):
         return decode_audio(value)[0]
+    if name.endswith(".npy"):
+        return decode_array(value)
     if value[8:16] == b"WEBPVP8X":
         import numpy as np
 

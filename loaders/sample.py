@@ -9,7 +9,8 @@ import pyarrow as pa
 
 SPLITS = ("train", "validation", "test")
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")
-Kind = Literal["clip", "audio", "image"]
+Kind = Literal["clip", "audio", "image", "array"]
+"""An `array` is a `.npy` member; it comes as bytes from plain loading."""
 
 FIELD_ENTRY = pa.struct(
     [

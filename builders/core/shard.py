@@ -137,8 +137,8 @@ def build(job: ShardJob, progress: Progress | None = None) -> ShardResult:
 
 
 def _reject(unit: Unit) -> Any:
-    def rejection(stage: str, place: str, reason: str, kind: str) -> Rejection:
-        return Rejection(unit.key, unit.config, unit.split, stage or "read", place or unit.key, reason, kind)
+    def rejection(stage: str, place: str, reason: str, kind: str, measured: str) -> Rejection:
+        return Rejection(unit.key, unit.config, unit.split, stage or "read", place or unit.key, reason, kind, measured)
 
     return rejection
 

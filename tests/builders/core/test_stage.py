@@ -1,11 +1,13 @@
 """Bad input becomes a row; broken code stops the shard."""
 
+import json
+
 import pytest
 from facevox.builders.core.stage import FAILURES_IN_A_ROW, Attempts, Clock, Reject, Rejection
 
 
-def rejection(stage: str, place: str, reason: str, kind: str) -> Rejection:
-    return Rejection("key", "config", "train", stage, place, reason, kind)
+def rejection(stage: str, place: str, reason: str, kind: str, measured: str) -> Rejection:
+    return Rejection("key", "config", "train", stage, place, reason, kind, measured)
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +70,14 @@ def test_the_clock_adds_up_and_forgets_the_last_failure():
     assert attempt(unnamed, rejection).stage == ""
     assert set(clock.seconds) == {"outer", "decode"}
     assert clock.seconds["outer"] >= clock.seconds["decode"] > 0
+
+
+def test_what_was_measured_goes_into_the_row() -> None:
+    attempt = Attempts(Clock())
+
+    def work() -> None:
+        raise Reject("too small", "a.jpg", {"ipd_px": 21.23456789, "pupils": (1.0, float("nan")), "faces": 1})
+
+    row = attempt(work, lambda *told: Rejection("k", "faces", "train", *told))
+    assert isinstance(row, Rejection)
+    assert json.loads(row.measured) == {"ipd_px": 21.2346, "pupils": [1.0, None], "faces": 1}
