@@ -26,7 +26,11 @@ SCALE = 0.709
 """From one level of the pyramid to the next: about half the area."""
 SMALLEST_LEVEL = 0.6 * CELL * SCALE**-1.5
 """12.06 px: levels of a smaller side are left out. It is where the package's own rule ends for faces from 20 px."""
-CROPS_AT_ONCE = 256
+CROPS_AT_ONCE = 64
+"""More of them leave the processor's cache: O-Net then takes twice as long for each."""
+CHANNELS_LAST = torch.channels_last
+"""The layout in which torch pools and convolves these small pictures two to five times as fast on a CPU. Pictures of
+one size in one batch bring nothing more: P-Net, where the time goes, is slower on eight of 210 px than on each."""
 ROWS_AT_ONCE = 512
 NUMPY_ALIGNMENT = 16
 ARRAY_HEADER_END = b"K\x10ub"
@@ -118,6 +122,7 @@ def load(name: str, cascade: Cascade, models: Path | None = None) -> Cascade:
     with torch.no_grad():
         for parameter, array in zip(parameters, arrays, strict=True):
             parameter.copy_(_stored_order(array, parameter))
+    cascade.to(memory_format=CHANNELS_LAST)  # type: ignore[call-overload]  # torch's stub forgets modules
     return cascade.eval().requires_grad_(False)
 
 
@@ -170,7 +175,7 @@ class Mtcnn:
         for scale in pyramid(min(normal.shape[:2]), self.options.min_face):
             height, width = (int(side * scale) for side in normal.shape[:2])
             level = torch.from_numpy(cv2.resize(normal, (width, height), interpolation=cv2.INTER_AREA))
-            offsets, classes = self.p_net(level.permute(2, 0, 1)[None])
+            offsets, classes = self.p_net(level[None].permute(0, 3, 1, 2))
             rows = _cells(offsets[0].numpy(), classes[0, 1].numpy(), self.options.thresholds[0])
             rows[:, :4] /= scale
             found.append(rows[suppress(rows, within)])
@@ -262,7 +267,8 @@ def crops(image: Tensor, boxes: NDArray[np.float64], side: int) -> Tensor:
     above = image[:, y0, x0] + (image[:, y0, x1] - image[:, y0, x0]) * weight_x
     below = image[:, y1, x0] + (image[:, y1, x1] - image[:, y1, x0]) * weight_x
     inside = in_y[:, :, None] & in_x[:, None, :]
-    return ((above + (below - above) * weight_y) * inside).permute(1, 0, 2, 3)
+    found = ((above + (below - above) * weight_y) * inside).permute(1, 0, 2, 3)
+    return found.contiguous(memory_format=CHANNELS_LAST)
 
 
 def _steps(first: NDArray[np.float64], last: NDArray[np.float64], size: int, side: int) -> tuple[Tensor, ...]:
