@@ -13,6 +13,7 @@ try:
 except ImportError:
     webrtcvad = None
 
+Vad = Literal["auto", "webrtc", "energy"]
 RATES = (8_000, 16_000, 32_000, 48_000)
 FRAME_MS = (10, 20, 30)
 """What the WebRTC detector takes."""
@@ -39,8 +40,7 @@ class SpeechOptions:
     frame_ms: int = 30
     ring_ms: int = 300
     share: float = 0.9
-    vad: Literal["auto", "webrtc", "energy"] = "auto"
-    """`auto` is webrtc where its package is installed, else energy."""
+    vad: Vad = "auto"
 
     def __post_init__(self) -> None:
         if self.frame_ms not in FRAME_MS or self.aggressiveness not in range(4) or self.ring_ms < self.frame_ms:
@@ -70,6 +70,13 @@ class Speech:
         return np.concatenate([sound[:0], *(sound[start:end] for start, end in self.segments)])
 
 
+def settled_vad(vad: Vad) -> Literal["webrtc", "energy"]:
+    """What `auto` stands for on this machine: webrtc where its package is installed, else energy."""
+    if vad == "auto":
+        return "energy" if webrtcvad is None else "webrtc"
+    return vad
+
+
 def find_speech(sound: NDArray[np.int16], rate: int = 16_000, options: SpeechOptions = SF2F) -> Speech:
     """(samples,) int16, one channel -> its speech. An incomplete last frame is never part of it.
 
@@ -80,9 +87,7 @@ def find_speech(sound: NDArray[np.int16], rate: int = 16_000, options: SpeechOpt
         raise ValueError(f"sound of {sound.dtype} {sound.shape}, expected int16 of one channel")
     if rate not in RATES:
         raise ValueError(f"sound at {rate:,} Hz, expected {', '.join(map(str, RATES))}; resample it first")
-    vad = options.vad
-    if vad == "auto":
-        vad = "energy" if webrtcvad is None else "webrtc"
+    vad = settled_vad(options.vad)
     if vad == "webrtc" and webrtcvad is None:
         raise ImportError("speech by webrtc: webrtcvad is missing; pip install 'facevox[build]', or choose vad=energy")
     size = rate * options.frame_ms // 1000

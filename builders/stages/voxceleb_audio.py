@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...loaders.media import decode_audio
 from ...loaders.resample import resample
-from ..core.stage import Reject
+from ..core.stage import Clock, Reject
 from .speech import Speech, SpeechOptions, find_speech
 
 RATE = 16_000
@@ -21,7 +21,7 @@ CODECS = ("aac", "alac", "mp3", "opus")
 """What is decoded out of an m4a or mp4."""
 PADDING = 2_048
 """Most samples that an encoder adds or a decoder loses at an end: two AAC frames."""
-_MEMBER = re.compile(r"(?:.*/)?(id[01]\d{4})/([\w-]{11})/(\d{5})\.(wav|m4a|flac)")
+_MEMBER = re.compile(r"(?:.*/)?(id[01]\d{4})/([\w-]{11})/(\d{5})\.(wav|m4a|flac)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,24 @@ class Voice:
         return self.speech.cut(self.sound)
 
 
-def read_voice(data: bytes, place: str, options: VoiceOptions | None = None) -> Voice:
+def read_voice(data: bytes, place: str, options: VoiceOptions | None = None, clock: Clock | None = None) -> Voice:
     """Bytes of a wav, FLAC, m4a or mp4 -> Voice. Raises Reject when it cannot be read, is too long or says nothing.
 
     Channels are averaged, other rates resampled. What a file is, its first bytes say, not its name.
     """
-    options = options or VoiceOptions()
+    options, clock = options or VoiceOptions(), clock or Clock()
+    with clock("decode"):
+        sound, codec, rate, channels = _decode(data, place, options)
+    with clock("speech"):
+        speech = find_speech(sound, RATE, options.speech)
+        if not speech.segments:
+            measured = {"seconds": len(sound) / RATE, "codec": codec, "vad": speech.vad}
+            raise Reject(f"no speech in {len(sound) / RATE:.2f} s of sound ({speech.vad})", place, measured)
+    return Voice(sound, speech, codec, rate, channels)
+
+
+def _decode(data: bytes, place: str, options: VoiceOptions) -> tuple[NDArray[np.int16], str, int, int]:
+    """(samples,) at 16 kHz, codec, and what rate in Hz and how many channels the file has."""
     try:
         if data[:4] in (b"RIFF", b"fLaC"):
             samples, rate = decode_audio(data, options.max_seconds * 2 * 48_000)
@@ -95,13 +107,9 @@ def read_voice(data: bytes, place: str, options: VoiceOptions | None = None) -> 
             mono, rate, codec, channels = decode_container(data, options.max_seconds)
         if len(mono) > options.max_seconds * rate:
             raise ValueError(f"sound of {len(mono) / rate:.1f} s, expected at most {options.max_seconds}")
-        sound = resample(mono, rate, RATE)
+        return resample(mono, rate, RATE), codec, rate, channels
     except ValueError as error:
         raise Reject(str(error), place) from None
-    speech = find_speech(sound, RATE, options.speech)
-    if not speech.segments:
-        raise Reject(f"no speech in {len(sound) / RATE:.2f} s of sound ({speech.vad})", place)
-    return Voice(sound, speech, codec, rate, channels)
 
 
 def decode_container(data: bytes, max_seconds: int) -> tuple[NDArray[np.int16], int, str, int]:

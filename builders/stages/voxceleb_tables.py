@@ -80,6 +80,8 @@ class Problem:
     key: str
     place: str
     reason: str
+    speaker: str = ""
+    """VoxCeleb's id, where the row could be read."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ def join(vox1: Identities, vox2: Identities) -> Identities:
             f"{person.name} ({person.speaker}, {person.split}) is in vox1 too "
             f"({same.speaker or 'no id'}, {same.split}); the vox2 copy is left out so that nobody is in two splits"
         )
-        problems.append(Problem(f"vox2/{person.name}", f"vox2 table row {person.index + 2}", reason))
+        problems.append(Problem(f"vox2/{person.name}", f"vox2 table row {person.index + 2}", reason, person.speaker))
     return Identities((*vox1.people, *kept), (*vox1.problems, *vox2.problems, *problems))
 
 
