@@ -10,7 +10,7 @@ ABOUT        VERDICT             VALUE
 artifact     confirm, overturn   frozen, blurred, chin_cut, flickers or noisy
 trim         change              samples of sound to keep, from the beginning (44,100 a second); configs with sound
 quarantine   leave out           -
-face         leave out           -
+face         leave out, keep     -  (keep: picked before others, where a build picks faces)
 mark         note                -  (the reason is the note)
 
 Each decision is one line added to OUT/review.jsonl, with the time and the sha256 of what the sample was. The last line

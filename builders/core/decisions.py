@@ -24,7 +24,7 @@ ARTIFACTS = ("frozen", "blurred", "chin_cut", "flickers", "noisy")
 VERDICTS = {
     "artifact": ("confirm", "overturn"),
     "trim": ("change",),
-    "face": ("leave out",),
+    "face": ("leave out", "keep"),
     "quarantine": ("leave out",),
     "mark": ("note",),
 }
