@@ -7,7 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from .models.core.pretrained import NETWORKS, Network, find, problem
+from .models.core.networks import NETWORKS, Network
+from .models.core.pretrained import find, problem
 
 CORE = (
     "numpy",
@@ -72,7 +73,8 @@ def _network(entry: Network) -> str:
     about = f"{entry.name} ({entry.file}; {entry.licence})"
     if path is None:
         source = f"comes from huggingface.co/{entry.hub.repository} when first used, or" if entry.hub else "comes"
-        return f"  absent   {about}: {source} from --models DIR"
+        made_of = f"; it is {entry.source}" if entry.source else ""
+        return f"  absent   {about}: {source} from --models DIR{made_of}"
     return (
         f"  DAMAGED  {about}: {path}: {found}" if (found := problem(entry, path)) else f"  ok       {about}, digest ok"
     )

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .detectors import Face, rgb_picture
-from .pretrained import EXTRA, locate, network
+from .networks import network
+from .pretrained import EXTRA, locate
 
 Rows = NDArray[np.float64]
 """(N, 5): left, top, right, bottom in pixels, and score; best first after every suppression."""

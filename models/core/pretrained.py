@@ -1,11 +1,7 @@
-"""Networks trained by others: where each lies, what it must hash to, what it takes, its licence; and their readers.
-
-A further network is one more entry of NETWORKS. No file is opened before its bytes have the digest stated there.
-"""
+"""The files of registered networks: found, checked against the stated digest, and only then opened."""
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,139 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...loaders.names import nearest
+from .networks import Network, network
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 EXTRA = "pip install 'facevox[build]'"
-COLOURS = ("rgb", "bgr")
-
-
-@dataclass(frozen=True)
-class Convention:
-    """What a network takes: pictures of `size` (height, width; None: any), with (pixel - mean) * scale as numbers.
-
-    Pixels are 0..255; `mean` and `scale` are one number, or one for each of `colours` (rgb or bgr) in that order.
-    """
-
-    size: tuple[int, int] | None = None
-    colours: str = "rgb"
-    mean: float | tuple[float, float, float] = 0.0
-    scale: float | tuple[float, float, float] = 1.0
-
-    def __post_init__(self) -> None:
-        if self.colours not in COLOURS:
-            raise ValueError(f"colours {self.colours!r}: expected one of {', '.join(COLOURS)}")
-
-    def normal(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """RGB pictures (..., H, W, 3) uint8 -> the same in the network's colours and range.
-
-        Raises ValueError for another shape, size or dtype.
-        """
-        shape: tuple[int, ...] = getattr(pictures, "shape", ())
-        kind = getattr(pictures, "dtype", type(pictures).__name__)
-        wanted = self.size or ("H", "W")
-        if kind != np.uint8 or len(shape) < 3 or shape[-1] != 3 or 0 in shape or self.size not in (None, shape[-3:-1]):
-            expected = f"RGB of shape (..., {wanted[0]}, {wanted[1]}, 3), uint8"
-            raise ValueError(f"picture of shape {shape}, {kind}: expected {expected}")
-        ordered = pictures if self.colours == "rgb" else pictures[..., ::-1]
-        mean, scale = (np.asarray(number, dtype=np.float32) for number in (self.mean, self.scale))
-        return (ordered.astype(np.float32) - mean) * scale
-
-
-@dataclass(frozen=True)
-class Hub:
-    """A file of a Hugging Face repository at one commit."""
-
-    repository: str
-    file: str
-    revision: str
-
-
-@dataclass(frozen=True)
-class Network:
-    """One file of weights.
-
-    `file` is its name in a folder of the user's (--models), `inside` its path in `package` (an import name). `kind` is
-    dlib, onnx, torch or arrays (as mtcnn stores them). An empty `sha256` means that none is published: the user then
-    states it in a file beside it, named as it is plus `.sha256`, as sha256sum writes it.
-    """
-
-    name: str
-    file: str
-    sha256: str
-    kind: str
-    licence: str
-    takes: Convention
-    package: str = ""
-    inside: str = ""
-    hub: Hub | None = None
-
-
-CC0 = "CC0 1.0, see face_recognition_models"
-
-
-def _dlib(name: str, file: str, sha256: str, licence: str = CC0, size: tuple[int, int] | None = None) -> Network:
-    return Network(name, file, sha256, "dlib", licence, Convention(size), "face_recognition_models", f"models/{file}")
-
-
-def _mtcnn(net: str, side: int | None, sha256: str) -> Network:
-    takes = Convention(None if side is None else (side, side), "rgb", 127.5, 1 / 128)
-    inside = f"assets/weights/{net}.lz4"
-    return Network(f"mtcnn-{net}", f"{net}.lz4", sha256, "arrays", "MIT, see mtcnn", takes, "mtcnn", inside)
-
-
-NETWORKS: dict[str, Network] = {
-    network.name: network
-    for network in (
-        _dlib(
-            "dlib-cnn",
-            "mmod_human_face_detector.dat",
-            "4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",
-        ),
-        _dlib(
-            "dlib-landmarks68",
-            "shape_predictor_68_face_landmarks.dat",
-            "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
-            f"{CC0}; its training set iBUG 300-W excludes commercial use",
-        ),
-        _dlib(
-            "dlib-landmarks5",
-            "shape_predictor_5_face_landmarks.dat",
-            "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
-        ),
-        _dlib(
-            "dlib-descriptor",
-            "dlib_face_recognition_resnet_model_v1.dat",
-            "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
-            size=(150, 150),
-        ),
-        _mtcnn("pnet", None, "ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5"),
-        _mtcnn("rnet", 24, "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee"),
-        _mtcnn("onet", 48, "94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3"),
-        Network(
-            "yunet",
-            "face_detection_yunet_2023mar.onnx",
-            "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
-            "onnx",
-            "MIT, see opencv_zoo",
-            Convention(colours="bgr"),
-            hub=Hub(
-                "opencv/face_detection_yunet",
-                "face_detection_yunet_2023mar.onnx",
-                "3cc26e7f1014a5ee5d74a42acee58bafc9d0a310",
-            ),
-        ),
-    )
-}
-
-
-def network(name: str) -> Network:
-    """The registered network of that name. Raises ValueError naming the nearest."""
-    if name not in NETWORKS:
-        raise ValueError(f"no network {name!r}; {nearest(name, list(NETWORKS))}")
-    return NETWORKS[name]
 
 
 def locate(name: str, models: Path | None = None) -> Path:
@@ -180,7 +49,7 @@ def find(entry: Network, models: Path | None = None) -> Path | None:
 
 def _download(entry: Network) -> Path:
     package = f"{EXTRA}, or " if entry.package else ""
-    advice = f"{package}give the folder that holds it with --models"
+    advice = f"{package}give the folder that holds it with --models{f'; it is {entry.source}' if entry.source else ''}"
     if entry.hub is None:
         raise FileNotFoundError(f"{entry.name}: no {entry.file} here; {advice}")
     from huggingface_hub import hf_hub_download
@@ -230,13 +99,12 @@ def _sha256(path: Path, size: int, changed: int) -> str:
 
 
 class OnnxNetwork:
-    """A registered ONNX network, run by OpenCV on the CPU."""
+    """An ONNX network in a checked file, run by OpenCV on the CPU."""
 
-    def __init__(self, name: str, models: Path | None = None) -> None:
+    def __init__(self, entry: Network, path: Path) -> None:
         import cv2
 
-        self.entry = network(name)
-        path = locate(name, models)
+        self.entry = entry
         try:
             self.network: Any = cv2.dnn.readNetFromONNX(str(path))
         except cv2.error as error:
@@ -252,15 +120,50 @@ class OnnxNetwork:
         """
         import cv2
 
-        batch = self.entry.takes.normal(pictures)
-        if batch.ndim != 4:
-            raise ValueError(f"pictures of shape {batch.shape}: expected (N, H, W, 3)")
-        self.network.setInput(np.ascontiguousarray(batch.transpose(0, 3, 1, 2)))
+        self.network.setInput(self.entry.takes.batch(pictures))
         try:
             found = self.network.forward(self.outputs)
         except cv2.error as error:
             raise ValueError(f"{self.entry.name}: does not run on {pictures.shape} ({brief(error)})") from None
         return dict(zip(self.outputs, found, strict=True))
+
+    def single(self, pictures: NDArray[np.uint8], shape: tuple[int | None, ...]) -> NDArray[np.float32]:
+        """The one output that judges read, the first, of shape (N, *shape); None stands for any number.
+
+        Raises ValueError as a call does, and for another shape: the file is then another network.
+        """
+        found = self(pictures)[self.outputs[0]]
+        wanted = (len(pictures), *shape)
+        likewise = tuple(side if want is None else want for side, want in zip(found.shape, wanted, strict=False))
+        if found.ndim != len(wanted) or found.shape != likewise:
+            expected = ", ".join("any" if side is None else str(side) for side in wanted)
+            raise ValueError(f"{self.entry.name}: gave {found.shape}, expected ({expected}); another network's file")
+        return found
+
+
+def open_onnx(name: str, models: Path | None = None) -> OnnxNetwork:
+    """A registered ONNX network, loaded once per process and file. Raises what `locate` raises."""
+    path = locate(name, models)
+    return _open_onnx(network(name), path, sha256(path))
+
+
+@lru_cache(maxsize=8)
+def _open_onnx(entry: Network, path: Path, digest: str) -> OnnxNetwork:
+    # `digest` is there for the cache alone: a file replaced between two builds of one process is opened anew.
+    return OnnxNetwork(entry, path)
+
+
+def probabilities(scores: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """A network's scores along an axis as probabilities: as they are where they add up to 1 already, else softmax.
+
+    Networks are published with and without their last softmax. Raises ValueError for scores that are not numbers.
+    """
+    if not np.isfinite(scores).all():
+        raise ValueError(f"scores of shape {scores.shape}: not all are finite; damaged weights?")
+    if (scores >= 0).all() and np.allclose(scores.sum(axis), 1, atol=1e-3):
+        return scores
+    raised = np.exp(scores - scores.max(axis, keepdims=True))
+    return np.asarray(raised / raised.sum(axis, keepdims=True), np.float32)
 
 
 def fill(module: "nn.Module", name: str, models: Path | None = None) -> None:

@@ -1,7 +1,11 @@
 """Tiny ONNX files, written number by number: no exporter is needed to test the readers."""
 
+from dataclasses import replace
+from hashlib import sha256
+
 import numpy as np
 import pytest
+from facevox.models.core.networks import NETWORKS
 
 Field = tuple[int, "int | str | bytes"]
 FLOAT, INT64, INT, INTS = 1, 7, 2, 7
@@ -60,6 +64,49 @@ def colour_means() -> bytes:
     """A network of pictures (N, 3, 4, 6): output `means` (N, 3), the mean of each channel."""
     nodes = [node("GlobalAveragePool", ["input"], "pooled"), node("Flatten", ["pooled"], "means", axis=1)]
     return model(nodes, {}, ["n", 3, 4, 6], {"means": ["n", 3]})
+
+
+@pytest.fixture(scope="session")
+def mean_network():
+    """mean_network(weights): ONNX bytes whose output (N, K) is each channel's mean times weights (C, K)."""
+
+    def make(weights: np.ndarray, channels_last: bool = False) -> bytes:
+        first = [node("Transpose", ["input"], "planes", perm=[0, 3, 1, 2])] if channels_last else []
+        nodes = [
+            *first,
+            node("GlobalAveragePool", ["planes" if channels_last else "input"], "pooled"),
+            node("Flatten", ["pooled"], "means", axis=1),
+            node("MatMul", ["means", "weights"], "scores"),
+        ]
+        channels, count = weights.shape
+        shape = ["n", "h", "w", channels] if channels_last else ["n", channels, "h", "w"]
+        return model(nodes, {"weights": weights.astype(np.float32)}, shape, {"scores": ["n", count]})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def pixel_network():
+    """pixel_network(weights): ONNX bytes whose output (N, K, H, W) is each pixel times weights (3, K)."""
+
+    def make(weights: np.ndarray) -> bytes:
+        kernel = weights.T[:, :, None, None].astype(np.float32)
+        nodes = [node("Conv", ["input", "kernel"], "scores", kernel_shape=[1, 1])]
+        return model(nodes, {"kernel": kernel}, ["n", 3, "h", "w"], {"scores": ["n", len(kernel), "h", "w"]})
+
+    return make
+
+
+@pytest.fixture
+def place(monkeypatch):
+    """place(name, stored, folder): bytes as the file of a registered network, its digest stated in the registry."""
+
+    def add(name: str, stored: bytes, folder) -> None:
+        entry = replace(NETWORKS[name], sha256=sha256(stored).hexdigest())
+        monkeypatch.setitem(NETWORKS, name, entry)
+        (folder / entry.file).write_bytes(stored)
+
+    return add
 
 
 @pytest.fixture(scope="session")
