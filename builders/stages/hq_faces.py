@@ -3,13 +3,12 @@
 import pyarrow as pa
 
 from ...loaders.sample import Config, Fact, Field
+from ...models.core.emotion import EMOTIONS
 from ..core.decisions import DECISIONS
 from .voice_face_facts import PERSON, SPLIT_RULE_FACT, TERMS
 
 POINT = pa.struct([("x", pa.float32()), ("y", pa.float32())])
 EDGES = pa.struct([(edge, pa.float32()) for edge in ("left", "top", "right", "bottom")])
-EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-"""FER-2013's order."""
 NOT_JUDGED = "not judged"
 
 PICTURE = (
