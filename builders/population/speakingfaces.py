@@ -1,15 +1,8 @@
 """Forge a small SpeakingFaces release: the real layout, names and formats, with known truth beside it."""
 
-import json
-import os
-import shutil
-import signal
 import zipfile
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
-from functools import lru_cache
-from multiprocessing import get_context
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +13,7 @@ from numpy.typing import NDArray
 from ..stages.align import homography
 from .clips import Cast, Clip, ForgeOptions, lay_out, shifts, split_of, subjects
 from .filming import grain, heard, shots, wav
+from .forging import STAMP, Progress, in_processes, new_release, truth_path, write_truth
 from .glitches import with_artifacts, with_deviations
 from .heads import head
 from .people import draw
@@ -34,7 +28,6 @@ FOLDERS = {
     2: ("thr_image_cmd", "rgb_image_cmd", "rgb_image_cmd_aligned"),
 }
 ARCHIVES = {1: ("image_only", "io"), 2: ("image_audio", "ia")}
-_STAMP = (2020, 1, 1, 0, 0, 0)
 
 
 __all__ = ["ForgeOptions", "forge", "plan", "truth_path"]
@@ -78,7 +71,7 @@ class _Sink:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         else:
-            entry = zipfile.ZipInfo(member, _STAMP)
+            entry = zipfile.ZipInfo(member, STAMP)
             entry.external_attr = 0o644 << 16
             self.zip.writestr(entry, data)
 
@@ -157,38 +150,7 @@ def _forge_subject(out: Path, options: ForgeOptions, number: int) -> tuple[dict[
     return truth, sum(clip.frames for clip in cast.clips), sum(sink.bytes for sink in sinks.values())
 
 
-def _forge_subjects(
-    out: Path, options: ForgeOptions, count: int, workers: int, progress: Callable[[int, int], None] | None
-) -> list[tuple[dict[str, Any], int, int]]:
-    if workers == 1 or count == 1:
-        done = []
-        for number in range(count):
-            done.append(_forge_subject(out, options, number))
-            if progress:
-                progress(len(done), count)
-        return done
-    size = min(workers, count, 4 * (os.cpu_count() or 1))
-    pool = ProcessPoolExecutor(size, get_context("spawn"), _start_worker)
-    try:
-        futures = [pool.submit(_forge_subject, out, options, number) for number in range(count)]
-        for finished, future in enumerate(as_completed(futures), 1):
-            future.result()
-            if progress:
-                progress(finished, count)
-        return [future.result() for future in futures]
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    cv2.setNumThreads(1)
-    # Ctrl-C is for the parent, which stops the pool and tidies up.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def forge(
-    out: Path, options: ForgeOptions, progress: Callable[[int, int], None] | None = None, workers: int = 1
-) -> dict[str, Any]:
+def forge(out: Path, options: ForgeOptions, progress: Progress | None = None, workers: int = 1) -> dict[str, Any]:
     """Write a release under `out` (new or empty) and `<out>.truth.json` beside it; returns counts and bytes.
 
     `progress` is called after every finished subject with how many of how many are done. The bytes depend on the
@@ -196,20 +158,13 @@ def forge(
     An interrupted release is removed again: half of one would look like a damaged one.
     """
     out = Path(out)
-    if out.exists() and any(out.iterdir()):
-        raise FileExistsError(f"{out}: expected a new or empty folder to forge into. Choose another, or remove it.")
-    out.mkdir(parents=True, exist_ok=True)
-    casts = plan(options)
-    try:
+    with new_release(out):
+        casts = plan(options)
         written = write_tables(out, casts, options) + (write_plans(out, casts, options) if options.raw else 0)
-        results = _forge_subjects(out, options, len(casts), workers, progress)
-    except BaseException:
-        shutil.rmtree(out, ignore_errors=True)
-        raise
+        results = in_processes(partial(_forge_subject, out, options), len(casts), workers, progress)
     clips = {key: value for truth, _, _ in results for key, value in truth.items()}
     people = {str(cast.person.subject): {**asdict(cast.person), "split": cast.split} for cast in casts}
-    whole = {"options": asdict(options), "subjects": people, "clips": clips}
-    truth_path(out).write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    write_truth(out, {"options": asdict(options), "subjects": people, "clips": clips})
     return {
         "subjects": len(casts),
         "utterances": sum(clip.session == 2 for cast in casts for clip in cast.clips),
@@ -218,8 +173,3 @@ def forge(
         "bytes": written + sum(size for _, _, size in results),
         "artifacts": {key: value["artifacts"] for key, value in clips.items() if value["artifacts"]},
     }
-
-
-def truth_path(out: Path) -> Path:
-    """Where the truth of a release lies: beside it, named after it."""
-    return out.parent / (out.name + ".truth.json")

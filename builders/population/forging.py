@@ -1,0 +1,94 @@
+"""How every release is forged: piece by piece in several processes, whole or not at all, the truth beside it."""
+
+import json
+import os
+import shutil
+import signal
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cv2
+
+Progress = Callable[[int, int], None]
+"""Called after every finished piece with how many of how many are done."""
+STAMP = (2020, 1, 1, 0, 0, 0)
+"""Time of every member of a forged archive: the same release twice has the same bytes."""
+Made = TypeVar("Made")
+
+
+def truth_path(out: Path) -> Path:
+    """Where the truth of a release lies: beside it, named after it."""
+    return out.parent / (out.name + ".truth.json")
+
+
+def write_truth(out: Path, truth: dict[str, Any]) -> None:
+    truth_path(out).write_text(json.dumps(truth, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def new_release(out: Path) -> Iterator[None]:
+    """A new or empty folder to forge into, removed again when forging fails: half a release looks like a damaged one.
+
+    Raises FileExistsError for a folder with anything in it.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise FileExistsError(f"{out}: expected a new or empty folder to forge into. Choose another, or remove it.")
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(out, ignore_errors=True)
+        raise
+
+
+def in_processes(
+    piece: Callable[[int], Made], count: int, workers: int = 1, progress: Progress | None = None
+) -> list[Made]:
+    """`piece(0)` to `piece(count - 1)` in that order; with several workers `piece` must be picklable."""
+    if workers == 1 or count <= 1:
+        done = []
+        for number in range(count):
+            done.append(piece(number))
+            if progress:
+                progress(len(done), count)
+        return done
+    size = min(workers, count, 4 * (os.cpu_count() or 1))
+    pool = ProcessPoolExecutor(size, get_context("spawn"), _start_worker)
+    try:
+        futures = [pool.submit(piece, number) for number in range(count)]
+        for finished, future in enumerate(as_completed(futures), 1):
+            future.result()
+            if progress:
+                progress(finished, count)
+        return [future.result() for future in futures]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    cv2.setNumThreads(1)
+    # Ctrl-C is for the parent, which stops the pool and tidies up.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def write(path: Path, data: bytes) -> int:
+    """Write a file and the folders above it; returns its bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return len(data)
+
+
+def pack(folder: Path, archive: Path, root: Path) -> None:
+    """Move every file below `folder` into a stored zip under its path from `root`, sorted, and remove the folder."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                entry = zipfile.ZipInfo(path.relative_to(root).as_posix(), STAMP)
+                entry.external_attr = 0o644 << 16
+                file.writestr(entry, path.read_bytes())
+    shutil.rmtree(folder)

@@ -1,0 +1,237 @@
+"""Forge a small HQ-VoxCeleb: web images or the published crops of made-up faces, and their VoxCeleb recordings."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..stages.voice_face_facts import FORGED_MARK
+from .forging import Progress, in_processes, new_release, pack, truth_path, write, write_truth
+from .mel_pickles import mel_dictionary
+from .snapshots import BAD, GOOD, Figure, Photo, Taken, jpeg, plan_photo, take
+from .voxceleb_people import Celebrity, Roster, roster, strangers, write_tables
+from .voxceleb_sounds import SoundOptions, plan_sounds, sound_of, write_sound
+
+__all__ = ["ForgeOptions", "forge", "truth_path"]
+
+SIZES = {"tiny": (3, 7, 4, 3.0), "small": (12, 12, 6, 5.0)}
+"""People of each subset, pictures of each, recordings of each, seconds of each."""
+LEAST_GOOD = 3
+"""Good pictures that HQ-VoxCeleb wants of a person."""
+PUPILS = (0.381, 0.623, 0.481)
+"""Columns of both pupils and their row in the published crops, as fractions of the side: means of 22 samples."""
+SCATTER = 0.003
+ARCHIVES = {"release": "HQ-VoxCeleb", "candidates": "web_images"}
+"""Names of the zip of pictures."""
+UNPACKED = ("meta_info", "vox1", "vox2")
+
+
+@dataclass(frozen=True)
+class ForgeOptions:
+    """What to forge; the same options give the same bytes."""
+
+    size: str = field(
+        default="tiny",
+        metadata={
+            "help": "tiny: 3 people of each subset, for tests; small: 12, for a look at everything",
+            "choices": tuple(SIZES),
+        },
+    )
+    people: int = field(default=0, metadata={"help": "people of each subset, 1..400 (0: as the size has)"})
+    images: int = field(default=0, metadata={"help": "pictures of each person, 1..100 (0: as the size has)"})
+    utterances: int = field(
+        default=-1, metadata={"help": "recordings of each person, 0..200 (-1: as the size has; 0: no audio at all)"}
+    )
+    videos: int = field(default=2, metadata={"help": "videos that a person's recordings come from"})
+    seconds: float = field(default=0.0, metadata={"help": "nominal length of a recording, 1..60 (0: as the size has)"})
+    source: str = field(
+        default="candidates",
+        metadata={
+            "help": "candidates: web images per person, good and bad; release: the published aligned crops",
+            "choices": ("candidates", "release"),
+        },
+    )
+    archives: bool = field(default=False, metadata={"help": "zips as published in place of plain folders"})
+    mels: bool = field(
+        default=False, metadata={"help": "with source release: SF2F's pickled spectrograms beside the recordings"}
+    )
+    faults: bool = field(default=True, metadata={"help": "a noisy and a silent recording of each person"})
+    link: bool = field(
+        default=True,
+        metadata={"help": "a voice that fits the face; without, everybody has somebody else's: the null control"},
+    )
+    seed: int = field(default=0, metadata={"help": "population and everything else"})
+
+    def __post_init__(self) -> None:
+        for name, given in (("size", tuple(SIZES)), ("source", ("candidates", "release"))):
+            if getattr(self, name) not in given:
+                raise ValueError(f"{name} must be one of {', '.join(given)}, got {getattr(self, name)!r}.")
+        people, images, utterances, seconds = SIZES[self.size]
+        settled = {
+            "people": self.people or people,
+            "images": self.images or images,
+            "utterances": utterances if self.utterances < 0 else self.utterances,
+            "seconds": float(self.seconds or seconds),
+        }
+        for name, value in settled.items():
+            object.__setattr__(self, name, value)
+        limits = {"people": (1, 400), "images": (1, 100), "utterances": (0, 200), "videos": (1, 50), "seconds": (1, 60)}
+        for name, (low, high) in limits.items():
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name} must lie in {low}..{high}, got {getattr(self, name)}.")
+        if self.mels and self.source != "release":
+            raise ValueError("mels are part of SF2F's tree of the release: give source release too")
+
+    @property
+    def sounds(self) -> SoundOptions:
+        return SoundOptions(self.utterances, self.videos, self.seconds, self.seed, self.faults)
+
+    @property
+    def roster(self) -> Roster:
+        return roster(self.people, self.seed, self.link)
+
+
+def forge(out: Path, options: ForgeOptions, progress: Progress | None = None, workers: int = 1) -> dict[str, Any]:
+    """Write a release under `out` (new or empty) and `<out>.truth.json` beside it; returns counts and bytes.
+
+    `progress` is called after every finished person. The bytes depend on the options alone. An interrupted release is
+    removed again.
+    """
+    out = Path(out)
+    with new_release(out):
+        chosen = options.roster.chosen
+        written = write_tables(out, options.roster)
+        mark = {"made_by": "facevox forge", "dataset": "hq_voxceleb", "seed": options.seed, "size": options.size}
+        written += write(out / FORGED_MARK, json.dumps(mark).encode())
+        done = in_processes(partial(_forge_person, out, options), len(chosen), workers, progress)
+        if options.archives:
+            pack_folders(out)
+    pictures = {place: facts for found, _, _ in done for place, facts in found.items()}
+    recordings = {place: facts for _, found, _ in done for place, facts in found.items()}
+    truth = {"options": asdict(options), "people": [person_truth(one) for one in chosen]}
+    write_truth(out, truth | {"pictures": pictures, "recordings": recordings})
+    counts = {"people": len(chosen), "pictures": len(pictures), "recordings": len(recordings)}
+    return counts | {"bytes": written + sum(size for _, _, size in done)}
+
+
+def person_truth(one: Celebrity) -> dict[str, Any]:
+    """A table row, how the name is spelt on disk and the latents behind face and voice."""
+    facts = {name: value for name, value in asdict(one).items() if name != "person"}
+    return facts | {"folder": one.folder, "split": one.split, **asdict(one.person), "gender": one.gender}
+
+
+def pack_folders(out: Path) -> None:
+    """Every folder of a release but the tables and spectrograms becomes a stored zip of its name."""
+    for folder in sorted(path for path in out.iterdir() if path.is_dir() and path.name not in UNPACKED):
+        pack(folder, out / f"{folder.name}.zip", folder)
+
+
+def _forge_person(out: Path, options: ForgeOptions, number: int) -> tuple[dict[str, Any], dict[str, Any], int]:
+    """Pictures, recordings (truth by place) and bytes of one person."""
+    one = options.roster.chosen[number]
+    pictures, size = {}, 0
+    home = f"{ARCHIVES[options.source]}/" if options.archives else ""
+    for member, data, facts in (_crops if options.source == "release" else _candidates)(options, number):
+        place = home + member
+        pictures[place] = facts | {"name": one.name, "subset": one.subset}
+        size += write(out / place, data)
+    recordings, heard = forge_sounds(out, one, options.sounds, options.archives)
+    if options.mels:
+        size += sum(_write_mel(out, one, place, facts) for place, facts in recordings.items())
+    return pictures, recordings, size + heard
+
+
+def forge_sounds(out: Path, one: Celebrity, options: SoundOptions, archives: bool) -> tuple[dict[str, Any], int]:
+    """A person's recordings and face tracks: (truth by place, bytes).
+
+    With `archives` they lie in folders named as VoxCeleb's zips, ready to be packed.
+    """
+    found, size = {}, 0
+    for utterance in plan_sounds(one, options):
+        sound, facts = sound_of(utterance)
+        place, written = write_sound(out, utterance, sound, f"{one.subset}_{one.set}" if archives else "")
+        found[place] = facts | {"name": one.name, "subset": one.subset, "video": utterance.video, "key": utterance.key}
+        size += written
+    return found, size
+
+
+def candidate_kinds(number: int, images: int) -> list[str]:
+    """What a person's pictures show, in order: half are good, the rest takes up where the last person's ended.
+
+    The last of every five people has a single good one, too few to be kept.
+    """
+    good = 1 if number % 5 == 4 else max(LEAST_GOOD, images // 2)
+    bad = max(0, images - good)
+    return [GOOD] * min(good, images) + [BAD[(number * bad + place) % len(BAD)] for place in range(bad)]
+
+
+def _candidates(options: ForgeOptions, number: int) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    """(place, file, truth) of a person's web images, in an order that says nothing; every sixth is a PNG."""
+    one = options.roster.chosen[number]
+    subset = ("vox1", "vox2").index(one.subset)
+    kinds = candidate_kinds(number, options.images)
+    order = np.random.default_rng([options.seed, subset, one.row, 91]).permutation(len(kinds))
+    others = strangers(options.seed, one.row)
+    for place, taken in enumerate(order.tolist()):
+        photo = plan_photo(kinds[taken], one.person, (options.seed, subset, one.row, taken), others)
+        shown = take(photo)
+        png = taken % 6 == 5
+        data = bytes(cv2.imencode(".png", shown.picture)[1]) if png else jpeg(shown.picture, photo.quality)
+        yield f"{one.subset}/{one.folder}/{place + 1:06d}.{'png' if png else 'jpg'}", data, shown.truth
+
+
+def _crops(options: ForgeOptions, number: int) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    """(place, file, truth) of a person's aligned faces, each with its background and on white."""
+    one = options.roster.chosen[number]
+    subset = ("vox1", "vox2").index(one.subset)
+    top = f"{ARCHIVES['release']}/" if options.archives else ""
+    for place in range(1, 1 + min(options.images, 1 + number % 4)):
+        photo = aligned_photo(one, (options.seed, subset, one.row, place))
+        shown = take(photo)
+        for kind, picture in (("origin_faces", shown.picture), ("masked_faces", on_white(shown))):
+            facts = shown.truth | {"kind": kind}
+            yield f"{top}{one.subset}/{kind}/{one.folder}/{place}.jpg", jpeg(picture, photo.quality), facts
+
+
+def aligned_photo(one: Celebrity, seed: tuple[int, ...]) -> Photo:
+    """A good photograph already cropped as the published ones: near square, both pupils at PUPILS, nearly."""
+    random = np.random.default_rng([*seed, 92])
+    photo = plan_photo(GOOD, one.person, seed)
+    main = photo.figures[0]
+    left, right, row = PUPILS
+    side = main.distance / (right - left)
+    size = (round(side), round(side) + int(random.integers(-1, 2)))
+    at = ((left + right) / 2 + random.normal(0, SCATTER), row + random.normal(0, SCATTER)) * np.array([side, side])
+    figure = Figure(one.person, main.day, main.look, 0.0, main.distance, (float(at[0]), float(at[1])))
+    return Photo(GOOD, size, photo.behind, (figure,), photo.seed, 0.0, photo.quality)
+
+
+def on_white(shown: Taken) -> NDArray[np.uint8]:
+    """(H, W, 3): the people of a photograph on white."""
+    share = shown.mask[..., None].astype(np.float32) / 255
+    return np.asarray(np.rint(255 * (1 - share) + shown.picture * share), np.uint8)
+
+
+def _write_mel(out: Path, one: Celebrity, place: str, facts: dict[str, Any]) -> int:
+    """The spectrogram of a recording's speech as SF2F stores it; nothing where nobody speaks. Returns its bytes."""
+    import torch
+
+    from ...models.core.sound import Sf2fOptions, sf2f
+    from ..core.stage import Reject
+    from ..stages.voxceleb_audio import read_voice
+
+    try:
+        voice = read_voice((out / place).read_bytes(), place)
+    except Reject:
+        return 0
+    wave = torch.from_numpy(voice.spoken.astype(np.float64) / 32_768)
+    mel = sf2f(wave, Sf2fOptions(mean=0.0, std=1.0)).numpy()
+    speaker, video, number = facts["key"][:7], facts["video"], facts["key"][-5:]
+    data = mel_dictionary(mel, {"spkid": speaker, "clipid": video, "wavid": number}, 3 + (one.subset == "vox2"))
+    return write(out / one.subset / "mel_spectrograms" / one.folder / f"{facts['key']}.pickle", data)
