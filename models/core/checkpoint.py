@@ -1,6 +1,8 @@
 """A training run's files: checkpoints that are whole or absent, and load without running any code of theirs."""
 
 import json
+import re
+import struct
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 import torch
+from torch._weights_only_unpickler import UnpicklingError  # type: ignore[attr-defined]
 from torch.serialization import get_unsafe_globals_in_checkpoint
 
 from ...loaders.durable import written_aside
@@ -15,6 +18,8 @@ from .model import Model, create, model_options
 
 FORMAT = 1
 """Raised when older checkpoints can no longer be resumed."""
+OLD_BEGINNING = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+"""How files of torch.save began before torch 1.6."""
 MUST_MATCH = ("model", "folder", "config", "seed", "batch_size", "where", "limit")
 
 
@@ -55,6 +60,24 @@ def read_tensors(path: Path, damaged: str) -> Any:
             raise ValueError(f"{path}: names {', '.join(sorted(foreign)[:3])}; only tensors and plain values are read")
         return torch.load(path, map_location="cpu", weights_only=True)
     except (BadZipFile, NotImplementedError, EOFError, RuntimeError, KeyError, zlib.error):
+        raise ValueError(f"{path}: {damaged}") from None
+
+
+def read_old_tensors(path: Path, damaged: str) -> Any:
+    """`read_tensors` for files of torch before 1.6, as many published weights still are.
+
+    They have no checksums of their own: give only files whose digest was compared.
+    """
+    with path.open("rb") as file:
+        if file.read(len(OLD_BEGINNING)) != OLD_BEGINNING:
+            raise ValueError(f"{path}: {damaged}")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        named = re.search(r"GLOBAL (\S+)", str(error))
+        what = f"names {named[1]}; only tensors and plain values are read" if named else damaged
+        raise ValueError(f"{path}: {what}") from None
+    except (EOFError, RuntimeError, IndexError, KeyError, TypeError, AttributeError, UnicodeDecodeError, struct.error):
         raise ValueError(f"{path}: {damaged}") from None
 
 

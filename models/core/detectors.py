@@ -87,8 +87,8 @@ def _open_mtcnn(models: Path | None, threshold: float | None) -> Detector:
 def _open_dlib(name: str, models: Path | None, threshold: float | None) -> Detector:
     upsample, lowest = int(name.endswith("-up1")), threshold or 0.0
     if name.startswith("dlib-hog"):
-        return DlibHog(name, _dlib().get_frontal_face_detector(), upsample, lowest)
-    return DlibCnn(name, _dlib().cnn_face_detection_model_v1(str(locate("dlib-cnn", models))), upsample, lowest)
+        return DlibHog(name, dlib_module().get_frontal_face_detector(), upsample, lowest)
+    return DlibCnn(name, dlib_module().cnn_face_detection_model_v1(str(locate("dlib-cnn", models))), upsample, lowest)
 
 
 @lru_cache(maxsize=16)
@@ -190,14 +190,14 @@ class Landmarks68:
         left, top, right, bottom = (round(edge) for edge in box)
         if right <= left or bottom <= top:
             raise ValueError(f"box {box}: expected left < right and top < bottom")
-        shape = self.predict(rgb_picture(image), _dlib().rectangle(left, top, right - 1, bottom - 1))
+        shape = self.predict(rgb_picture(image), dlib_module().rectangle(left, top, right - 1, bottom - 1))
         return np.array([(point.x, point.y) for point in shape.parts()], dtype=np.int32)
 
 
 @lru_cache(maxsize=4)
 def open_landmarks(models: Path | None = None) -> Landmarks68:
     """The 68-point predictor, loaded once per process (0.6 s, 100 MB); raises what `open_detector` raises."""
-    module = _dlib()
+    module = dlib_module()
     return Landmarks68(module.shape_predictor(str(locate("dlib-landmarks68", models))))
 
 
@@ -217,7 +217,8 @@ def _edges(box: "dlib.rectangle") -> Box:
     return float(box.left()), float(box.top()), float(box.right() + 1), float(box.bottom() + 1)
 
 
-def _dlib() -> Any:
+def dlib_module() -> Any:
+    """dlib, imported when first wanted. Raises ModuleNotFoundError that says how to install it."""
     try:
         import dlib
     except ModuleNotFoundError:

@@ -28,12 +28,17 @@ def box_crop(image: NDArray[np.uint8], box: Box, size: tuple[int, int]) -> NDArr
 
     Raises ValueError for another picture, or a box that has no pixel in it.
     """
+    left, top, right, bottom = edges_within(image, box)
+    return resized(image[max(top, 0) : bottom, max(left, 0) : right], size)
+
+
+def edges_within(image: NDArray[np.uint8], box: Box) -> tuple[int, int, int, int]:
+    """The box in whole pixels; it may reach beyond the picture. Raises ValueError where it has no pixel in it."""
     height, width = rgb_picture(image).shape[:2]
     left, top, right, bottom = (round(edge) for edge in box)
-    part = image[max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
-    if 0 in part.shape or right <= left or bottom <= top or right <= 0 or bottom <= 0:
+    if min(right, width) <= max(left, 0) or min(bottom, height) <= max(top, 0):
         raise ValueError(f"box {box}: has no pixel in the {width}x{height} picture")
-    return resized(part, size)
+    return left, top, right, bottom
 
 
 def similarity(points: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:

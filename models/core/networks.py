@@ -197,7 +197,60 @@ EMBEDDING = (
     ),
 )
 
-NETWORKS: dict[str, Network] = {network.name: network for network in (*FINDERS, *EMOTION, *SEGMENTATION, *EMBEDDING)}
+VGG_FACE_MEAN = (129.186279296875, 104.76238250732422, 93.59396362304688)
+VGG_FACE_2_MEAN = (131.0912, 103.8827, 91.4953)
+"""The mean face of each training set, red, green, blue, as published with the torch weights."""
+UNSTATED = "not stated with the weights, which were trained on photographs of celebrities collected for research"
+
+CLASSIFIERS = (
+    # The hub has a copy of facenet-pytorch's file, byte for byte.
+    Network(
+        "facenet",
+        "20180402-114759-vggface2.pt",
+        "281cebca8662831adb987a874bdcb36e73f5b1c6dc5ee5878f305e985625d99b",
+        "torch",
+        "MIT, see timesler/facenet-pytorch",
+        Convention((160, 160), "rgb", HALF, 1 / 128),
+        hub=Hub("py-feat/facenet", "facenet_20180402_114759_vggface2.pth", "8dd79278b755ee24ee9922619122df8a2b80b787"),
+    ),
+    # No digest of these two is published.
+    Network(
+        "vggface-resnet50",
+        "resnet50_ft_dag.pth",
+        "",
+        "torch",
+        UNSTATED,
+        Convention((224, 224), "rgb", VGG_FACE_2_MEAN),
+        source="the one in resnet50_ft_pytorch.tar.gz of www.robots.ox.ac.uk/~vgg/data/vgg_face2",
+    ),
+    Network(
+        "vggface-vgg16",
+        "vgg_face_dag.pth",
+        "",
+        "torch",
+        UNSTATED,
+        Convention((224, 224), "rgb", VGG_FACE_MEAN),
+        source="VGG-Face of www.robots.ox.ac.uk/~albanie/pytorch-models.html",
+    ),
+    # The hub has a copy of pytorch-fid's file, whose name says how its digest begins.
+    Network(
+        "inception-2015",
+        "pt_inception-2015-12-05-6726825d.pth",
+        "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+        "torch",
+        "Apache-2.0, see mseitzer/pytorch-fid",
+        Convention((299, 299), "rgb", HALF, 1 / HALF),
+        hub=Hub(
+            "RaphaelLiu/EvalCrafter-Models",
+            "pt_inception-2015-12-05-6726825d.pth",
+            "6040b4d40fdcde446a0cf753b0527585b6b77c54",
+        ),
+    ),
+)
+
+NETWORKS: dict[str, Network] = {
+    network.name: network for network in (*FINDERS, *EMOTION, *SEGMENTATION, *EMBEDDING, *CLASSIFIERS)
+}
 
 
 def network(name: str) -> Network:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import is_zipfile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,8 +144,12 @@ class OnnxNetwork:
 
 def open_onnx(name: str, models: Path | None = None) -> OnnxNetwork:
     """A registered ONNX network, loaded once per process and file. Raises what `locate` raises."""
-    path = locate(name, models)
-    return _open_onnx(network(name), path, sha256(path))
+    return open_onnx_file(network(name), locate(name, models))
+
+
+def open_onnx_file(entry: Network, path: Path) -> OnnxNetwork:
+    """The ONNX network in a checked file, loaded once per process and file. Raises ValueError when it is none."""
+    return _open_onnx(entry, path, sha256(path))
 
 
 @lru_cache(maxsize=8)
@@ -171,10 +176,10 @@ def fill(module: "nn.Module", name: str, models: Path | None = None) -> None:
 
     Raises ValueError when the file holds more than tensors, or others than the module's; else what `locate` raises.
     """
-    from .checkpoint import read_tensors
+    from .checkpoint import read_old_tensors, read_tensors
 
     path = locate(name, models)
-    weights = read_tensors(path, "not readable torch weights; replace it")
+    weights = (read_tensors if is_zipfile(path) else read_old_tensors)(path, "not readable torch weights; replace it")
     weights = weights["state_dict"] if isinstance(weights, Mapping) and "state_dict" in weights else weights
     module.load_state_dict(_matching(path, weights, module.state_dict()))
 
@@ -182,14 +187,17 @@ def fill(module: "nn.Module", name: str, models: Path | None = None) -> None:
 def _matching(path: Path, weights: Any, wanted: "Mapping[str, Tensor]") -> "Mapping[str, Tensor]":
     if not isinstance(weights, Mapping):
         raise ValueError(f"{path}: expected tensors by name, found {type(weights).__name__}")
+    # How many batches were seen is not used once trained, and files of before torch 0.4.1 do not say.
+    counts = {name: tensor for name, tensor in wanted.items() if name.endswith(".num_batches_tracked")}
+    known: dict[str, Tensor] = {**counts, **weights}
     for name, tensor in wanted.items():
-        shape = tuple(getattr(weights.get(name), "shape", ())) if name in weights else None
+        shape = tuple(getattr(known[name], "shape", ())) if name in known else None
         if shape != tuple(tensor.shape):
             found = "nothing" if shape is None else f"shape {shape}"
             raise ValueError(f"{path}: {name}: expected shape {tuple(tensor.shape)}, found {found}; other weights")
-    if unknown := [name for name in weights if name not in wanted]:
+    if unknown := [name for name in known if name not in wanted]:
         raise ValueError(f"{path}: {unknown[0]} and {len(unknown) - 1} more are not of this network; other weights")
-    return weights
+    return known
 
 
 def brief(error: Exception) -> str:

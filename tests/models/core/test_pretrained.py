@@ -142,6 +142,29 @@ def saved(path, state) -> bytes:
     return path.read_bytes()
 
 
+def saved_before_torch_1_6(path, state) -> bytes:
+    torch.save(state, path, _use_new_zipfile_serialization=False)
+    return path.read_bytes()
+
+
+def test_weights_of_old_torch_are_read_and_run_nothing(tmp_path, register):
+    source, target = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
+    stored = saved_before_torch_1_6(tmp_path / "tiny.bin", source.state_dict())
+    register(stored)
+    fill(target, "tiny", tmp_path)
+    assert torch.equal(target.weight, source.weight)
+    register(saved_before_torch_1_6(tmp_path / "tiny.bin", {"weight": Planted(tmp_path / "ran")}))
+    with pytest.raises(ValueError, match="tiny.bin: names .*system; only tensors and plain values are read"):
+        fill(target, "tiny", tmp_path)
+    assert not (tmp_path / "ran").exists()
+    for cut in (20, 30, 60, 200, len(stored) - 5):
+        (tmp_path / "tiny.bin").write_bytes(stored[:cut])
+        register(stored[:cut])
+        # Cut within a name, it may name what nobody knows.
+        with pytest.raises(ValueError, match="tiny.bin: (not readable torch weights; replace it|names torch)"):
+            fill(target, "tiny", tmp_path)
+
+
 def test_torch_weights_fill_a_module(tmp_path, register):
     source, target = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
     for state in (source.state_dict(), {"state_dict": source.state_dict()}):
