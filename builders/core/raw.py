@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
@@ -89,12 +89,15 @@ class Folder(Raw):
             raise ValueError(f"{self.label}: {name!r} refused: {reason}")
         return f"{self.root}/{name}"
 
-    def entries(self) -> Iterator[Entry]:
-        found = self.fs.find(self.root, detail=True)
-        for path in sorted(found):
-            yield Entry(
-                path[len(self.root) :].lstrip("/"), int(found[path]["size"]), problem=self._problem(found[path])
-            )
+    def entries(self, skip: Collection[str] = ()) -> Iterator[Entry]:
+        """Every file, sorted; nothing is looked at below the names directly inside this folder that are in `skip`."""
+        places = [self._path(name) for name in self.names("") if name not in skip] if skip else [self.root]
+        for place in places:
+            found = self.fs.find(place, detail=True)
+            for path in sorted(found):
+                yield Entry(
+                    path[len(self.root) :].lstrip("/"), int(found[path]["size"]), problem=self._problem(found[path])
+                )
 
     def _problem(self, info: dict[str, Any]) -> str:
         if info.get("islink") and not os.path.realpath(info["name"]).startswith(os.path.realpath(self.root) + os.sep):

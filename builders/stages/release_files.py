@@ -1,6 +1,6 @@
 """Every file of a release wherever it lies, in plain folders or inside archives, by names and sizes alone."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from ..core.raw import ARCHIVES, Folder, unsafe
@@ -25,13 +25,14 @@ class ReleaseFile:
         return "/".join(filter(None, self.at))
 
 
-def release_files(raw: Folder, config: str) -> Iterator[ReleaseFile | Rejection]:
+def release_files(raw: Folder, config: str, skip: Collection[str] = ()) -> Iterator[ReleaseFile | Rejection]:
     """Plain files first, then what each zip and tar holds; rows for unsafe names and archives that cannot be opened.
 
-    An archive inside an archive is a file like any other.
+    An archive inside an archive is a file like any other. What lies at the release's root under a name in `skip` is
+    left alone: millions of pictures need not be listed to find recordings.
     """
     archives = []
-    for entry in raw.entries():
+    for entry in raw.entries(skip):
         if problem := unsafe(entry.name) or entry.problem:
             yield _refused(config, entry.name, problem)
         elif entry.name.lower().endswith(ARCHIVES):

@@ -1,6 +1,7 @@
 """Where and in which precision a model runs; models themselves never ask."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,3 +49,14 @@ def choose(device: str = "auto", precision: str = "auto") -> Place:
     where = torch.device("cuda" if there and device != "cpu" else "cpu")
     capable = where.type == "cuda" and torch.cuda.is_bf16_supported()
     return Place(where, precision == "bf16" or (precision == "auto" and capable))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch on one thread: sums then come in one order, so that equal inputs give equal bits on any machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

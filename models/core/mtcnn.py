@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .detectors import Face, rgb_picture
+from .device import one_thread
 from .networks import network
 from .pretrained import EXTRA, locate
 
@@ -148,7 +149,7 @@ def _stored_order(array: NDArray[np.float32], parameter: Tensor) -> Tensor:
 
 
 class Mtcnn:
-    """The detector: faces from `min_face` px, with five points. One picture at a time, on the CPU."""
+    """The detector: faces from `min_face` px, with five points. One picture at a time, on one thread of the CPU."""
 
     name = "mtcnn"
 
@@ -161,7 +162,7 @@ class Mtcnn:
     def __call__(self, image: NDArray[np.uint8]) -> list[Face]:
         """Faces of an RGB picture (H, W, 3) uint8, best first. Raises ValueError for anything else."""
         normal = network("mtcnn-pnet").takes.normal(rgb_picture(image))
-        with torch.inference_mode():
+        with one_thread(), torch.inference_mode():
             rows = self._proposals(normal)
             rows = self._refined(normal, rows)
             rows, points = self._final(normal, rows)

@@ -1,13 +1,13 @@
 """The arrays that four papers' networks take, of one recording: computed while training, or stored by a build."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ...loaders.resample import resample
+from .device import one_thread
 from .sound import FULL_SCALE, PICZAK, piczak, sf2f, speech2face, vfmr
 
 RATE = 16_000
@@ -43,15 +43,5 @@ def voice_features(
     Raises KeyError for a name that is none of FEATURES, ValueError for a sound too short.
     """
     spoken = np.concatenate([sound[:0], *(sound[first:end] for first, end in segments)])
-    with _one_thread():
+    with one_thread():
         return {name: np.asarray(FEATURES[name](sound, spoken).numpy(), np.float32) for name in names}
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

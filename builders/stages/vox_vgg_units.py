@@ -1,0 +1,172 @@
+"""What a Vox-VGG release holds: people of both tables, their pictures and their recordings, in the chosen split."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from ..core.builder import Unit
+from ..core.raw import Folder
+from ..core.stage import Rejection
+from .release_files import release_files
+from .vggface_faces import FACES, HELD_OUT, IN_VGGFACE2
+from .vggface_listing import FaceListing, Pictures
+from .voice_face_facts import is_forged, person_facts, person_key, terms
+from .voice_listing import Corpus, voice_units
+from .voices import VOICES
+from .vox_vgg_options import VoxVggOptions
+from .vox_vgg_splits import held_out, members
+from .voxceleb_tables import FOLDERS, MAX_TABLE_BYTES, Identity, composed, read_identities, read_vggface2_names
+
+NAME = "vox_vgg"
+STATED = {
+    "licence": "that of VoxCeleb, VGGFace and VGGFace2, not stated here; the pictures are web photographs",
+    "consent": "none stated: celebrities pictured on the web and recorded in videos on YouTube",
+    "source": "VoxCeleb1 and 2, VGGFace and VGGFace2, joined by the meta tables of VoxCeleb",
+}
+HELD_OUT_VOICES = replace(VOICES, facts=(*VOICES.facts, HELD_OUT))
+
+
+class VoxVggRelease:
+    """A release seen through the options of a build; raises FileNotFoundError where it has no meta table."""
+
+    def __init__(self, raw: Folder, how: VoxVggOptions) -> None:
+        self.raw, self.how = raw, how
+        self.identities = read_identities(raw)
+        self.people = members(self.identities.people, how.sets)
+        self.assigned = how.split.assign(self.people, how.split_seed)
+        self.corpus = Corpus(
+            NAME,
+            self.identities,
+            lambda person: self.assigned.get(person.key, ""),
+            lambda person: f"{NAME}/{person.subset}/{person.speaker or f'row{person.index:04d}'}",
+            how.splits,
+            terms(STATED, "Vox-VGG", is_forged(raw)),
+            how.subjects,
+        )
+
+    @cached_property
+    def faces(self) -> FaceListing:
+        return FaceListing(self.raw, {person.vggface for person in self.people})
+
+    def problems(self, config: str) -> Iterator[Rejection]:
+        """Rows of the meta tables that are left out."""
+        for problem in self.identities.problems:
+            yield Rejection(problem.key, config, "", "tables", problem.place, problem.reason)
+
+    # --- faces ---
+
+    def face_units(self) -> Iterator[Unit | Rejection]:
+        """One unit per person; of a seen-heard split one more per picture held out."""
+        yield from self.problems(FACES.name)
+        without, names = [], self._vggface2_names
+        for person in self.people:
+            if not self.assigned.get(person.key) or not self.corpus.wants(person.speaker, person.name):
+                continue
+            pictures = self.faces.of(person)
+            if pictures is None or not (pictures.files or pictures.others):
+                without.append(person.name or person.speaker)
+                continue
+            facts = self._facts(person) | {IN_VGGFACE2.name: None if names is None else person.name in names}
+            yield from self._units_of(person, pictures, facts)
+        yield from self._face_problems(without)
+
+    def _units_of(self, person: Identity, pictures: Pictures, facts: dict[str, Any]) -> Iterator[Unit | Rejection]:
+        stem, split = person_key(person), self.assigned[person.key]
+        if pictures.others:
+            reason = f"{len(pictures.others):,} files are no pictures to read, the first {pictures.others[0]}"
+            yield Rejection(stem, FACES.name, split, "list", pictures.place, reason)
+        boxes = self.faces.boxes(person)
+        held = held_out(Counter(_picture_group(key) for key in pictures.files), stem, self.how.split_seed)
+        own: list[list[Any]] = []
+        apart: list[tuple[list[Any], int]] = []
+        size = 0
+        for key, entry in pictures.files.items():
+            box = (boxes or {}).get(key)
+            kept = _picture_group(key) in held
+            row: list[Any] = [f"{stem}_{key}", entry.name, kept, box.as_row() if box else None]
+            if kept and self.how.splits == "sh":
+                apart.append((row, entry.size))
+            else:
+                own.append(row)
+                size += entry.size
+        shared = {"place": pictures.place, "facts": facts, "listed": boxes is not None}
+        identity = self.corpus.identity_of(person)
+        if own:
+            # A unit of one sample bears its key.
+            key = stem if len(own) > 1 else own[0][0]
+            yield Unit(key, FACES.name, split, identity, size, shared | {"pictures": own}, len(own))
+        for row, bytes_ in apart:
+            yield Unit(row[0], FACES.name, "test", identity, bytes_, shared | {"pictures": [row]})
+
+    def _face_problems(self, without: list[str]) -> Iterator[Rejection]:
+        if without:
+            reason = f"{len(without):,} people have neither a folder nor an archive of pictures, the first {without[0]}"
+            yield Rejection("", FACES.name, "", "list", without[0], reason)
+        if self.faces.strangers:
+            first = self.faces.strangers[0]
+            reason = (
+                f"pictures of {len(self.faces.strangers):,} people who are not in the chosen sets, the first {first}"
+            )
+            yield Rejection("", FACES.name, "", "list", first, reason)
+        for place, reason in self.faces.problems:
+            yield Rejection("", FACES.name, "", "list", place, reason)
+        if idle := [p for p in self.people if not self.assigned.get(p.key)]:
+            reason = f"{len(idle):,} people take no part in split {self.how.splits}, the first {idle[0].name}"
+            yield Rejection("", FACES.name, "", "split", idle[0].vggface, reason)
+
+    @cached_property
+    def _vggface2_names(self) -> set[str] | None:
+        for folder in FOLDERS:
+            place = f"{folder}/identity_meta.csv".lstrip("/")
+            if self.raw.exists(place):
+                names = read_vggface2_names(self.raw.read(place, MAX_TABLE_BYTES), place)
+                return {composed(name) for name in names.values()}
+        return None
+
+    def _facts(self, person: Identity) -> dict[str, Any]:
+        return person_facts(person) | {"split_rule": self.how.splits} | dict(self.corpus.terms)
+
+    # --- voices ---
+
+    def recordings(self, config: str) -> Iterator[Unit | Rejection]:
+        """Units as `voice_units` gives them, for another config too; "" as split for who takes no part."""
+        files = release_files(self.raw, config, self.faces.top_names())
+        for item in voice_units(files, self.corpus):
+            yield replace(item, config=config)
+
+    def voice_units(self) -> Iterator[Unit | Rejection]:
+        """One unit per recording of the split's people; rows for what is left out."""
+        yield from self.problems(VOICES.name)
+        found: dict[str, list[Unit]] = defaultdict(list)
+        idle: Counter[str] = Counter()
+        for item in self.recordings(VOICES.name):
+            if isinstance(item, Rejection):
+                yield item
+            elif item.split:
+                found[item.identity].append(item)
+            else:
+                idle[item.identity] += 1
+        if idle:
+            reason = f"{idle.total():,} recordings of {len(idle):,} people who take no part in split {self.how.splits}"
+            yield Rejection("", VOICES.name, "", "split", min(idle), reason)
+        for units in found.values():
+            yield from self._with_held_out(units)
+
+    def _with_held_out(self, units: list[Unit]) -> Iterator[Unit]:
+        held = held_out(Counter(_video(unit) for unit in units), units[0].identity, self.how.split_seed)
+        for unit in units:
+            kept = _video(unit) in held
+            split = "test" if kept and self.how.splits == "sh" else unit.split
+            facts = unit.details["facts"] | {HELD_OUT.name: kept}
+            yield replace(unit, split=split, details={**unit.details, "facts": facts})
+
+
+def _picture_group(key: str) -> str:
+    """Pictures of VGGFace2 that show faces of one photograph (0001_01, 0001_02) stay together."""
+    return key.rsplit("_", 1)[0]
+
+
+def _video(unit: Unit) -> str:
+    return str(unit.details["file"][1].split("/")[-2])

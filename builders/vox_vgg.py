@@ -1,0 +1,61 @@
+"""Vox-VGG-1 and Vox-VGG-2 (VFMR): the voices of VoxCeleb1 and 2 with the faces of VGGFace and VGGFace2."""
+
+from collections.abc import Iterator
+
+from ..loaders.sample import Sample
+from .core.builder import Builder, ReleaseOptions, Unit
+from .core.raw import Folder
+from .core.stage import Clock, Rejection
+from .stages.rcgan_subset import RCGAN, TargetFaces, rcgan_units, read_rcgan
+from .stages.vggface_faces import FACES, read_faces
+from .stages.voice_listing import BYTES_PER_SECOND
+from .stages.voices import read_voice_sample
+from .stages.vox_vgg_options import VoxVggOptions
+from .stages.vox_vgg_units import HELD_OUT_VOICES, NAME, VoxVggRelease
+
+
+class VoxVgg(Builder):
+    """Faces and voices of the people that VoxCeleb and VGGFace share, in the published splits."""
+
+    name = NAME
+    title = "Vox-VGG"
+    licence = "other"
+    tags = ("face", "speech", "biometrics", "multimodal", "voice-face matching")
+    person_facts = ("subset", "name", "speaker_id", "vggface_id", "gender", "nationality", "release_split")
+    options_type = VoxVggOptions
+    configs = (FACES, HELD_OUT_VOICES, RCGAN)
+
+    def __init__(self, options: ReleaseOptions) -> None:
+        super().__init__(options)
+        if not isinstance(options, VoxVggOptions):
+            raise TypeError(f"expected VoxVggOptions, found {type(options).__name__}")
+        options.check()
+        self.how = options
+        self.targets = TargetFaces(options)
+        # FLAC of m4a takes up to three times its bytes; a wav holds 32,000 a second.
+        self.expected_ratio = 2.0 + sum(BYTES_PER_SECOND[name] for name in options.feature_names) / 32_000
+
+    def notes(self) -> list[str]:
+        notes = ["Faces and voices of named people: biometric data. The section Intended use says what it is not for."]
+        notes.append(f"Split {self.how.splits}: {self.how.split.rule} (seed {self.how.split_seed}).")
+        if self.how.quality >= 0:
+            notes.append(f"Faces are LOSSY (WebP quality {self.how.quality}).")
+        return notes
+
+    def units(self, raw: Folder, config: str) -> Iterator[Unit | Rejection]:
+        release = VoxVggRelease(raw, self.how)
+        if config == FACES.name:
+            self.how.open_detector()
+            return release.face_units()
+        return release.voice_units() if config == HELD_OUT_VOICES.name else rcgan_units(release)
+
+    def read(self, raw: Folder, unit: Unit, clock: Clock) -> Iterator[Sample | Rejection]:
+        if unit.config == FACES.name:
+            yield from read_faces(raw, unit, self.how, clock)
+        elif unit.config == RCGAN.name:
+            yield read_rcgan(raw, unit, self.how, self.targets, clock)
+        else:
+            yield read_voice_sample(raw, unit, self.how, clock)
+
+
+BUILDER = VoxVgg
