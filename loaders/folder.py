@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .arrays import decode_array
 from .media import decode_audio, decode_frame, decode_picture
-from .sample import INDEX_KEYS
+from .sample import ARRAY, INDEX_KEYS
 from .shards import FolderError as FolderError
 from .shards import Shards, shard_path
 from .shards import file_sha256 as file_sha256
@@ -190,7 +190,7 @@ def decode_member(entry: Mapping[str, Any], parts: Sequence[memoryview]) -> NDAr
         return clip
     if entry["name"].endswith((".flac", ".wav")):
         return decode_audio(bytes(parts[0]))[0]
-    if entry["name"].endswith(".npy"):
+    if entry["name"].endswith(ARRAY):
         return decode_array(bytes(parts[0]))
     return decode_picture(bytes(parts[0]))
 

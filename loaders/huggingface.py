@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .arrays import decode_array
 from .folder import Folder, FolderError, Frames, wanted_frames
 from .media import clip_layout, decode_audio, decode_clip, decode_picture
+from .sample import ARRAY
 
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
@@ -60,7 +61,7 @@ def decode_field(name: str, value: Any, frames: Frames = "all") -> Any:
         return value
     if name.endswith((".flac", ".wav")):
         return decode_audio(value)[0]
-    if name.endswith(".npy"):
+    if name.endswith(ARRAY):
         return decode_array(value)
     if value[8:16] == b"WEBPVP8X":
         import numpy as np

@@ -10,7 +10,10 @@ import pyarrow as pa
 SPLITS = ("train", "validation", "test")
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")
 Kind = Literal["clip", "audio", "image", "array"]
-"""An `array` is a `.npy` member; it comes as bytes from plain loading."""
+ARRAY = ".array"
+"""Ending of an `array`, a NumPy file (`.npy`) by content: `np.load(io.BytesIO(sample["NAME.array"]))`.
+
+Under its usual name `datasets` would decode it out of a tar, not out of Parquet, and lose its shape on the way."""
 
 FIELD_ENTRY = pa.struct(
     [
@@ -45,6 +48,10 @@ class Field:
     kind: Kind
     meaning: str
     optional: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.kind == "array") != self.name.endswith(ARRAY):
+            raise ValueError(f"field {self.name}: arrays, and nothing else, end in {ARRAY}")
 
 
 @dataclass(frozen=True)

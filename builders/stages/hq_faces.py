@@ -16,6 +16,7 @@ PICTURE = (
     Fact("image_id", pa.int32(), "its number among the person's pictures: its name where all names are numbers"),
     Fact("width", pa.int32(), "of the picture as it lies in the release, in px"),
     Fact("height", pa.int32(), "of the picture as it lies in the release, in px"),
+    Fact("white_share", pa.float32(), "share of masked.jpg's pixels at 250 or above in all colours; of a release only"),
     Fact("picked_by", pa.string(), "rank, decision (a person said keep), or release (its authors picked it)"),
     Fact("rank", pa.int16(), "place among the person's pictures that fit, from 1; null where they were not ranked"),
 )
@@ -54,7 +55,7 @@ FACES = Config(
     "One aligned face: pupils at the same fractions of the square, once with white for background.",
     (
         Field("masked.jpg", "image", "the face with its background replaced by white"),
-        Field("origin.jpg", "image", "the same crop with its background"),
+        Field("origin.jpg", "image", "the same crop with its background", optional=True),
     ),
     (*PERSON, SPLIT_RULE_FACT, *PICTURE, *FACE, *POSE, *JUDGED, *CUT_OUT, *TERMS, DECISIONS),
 )

@@ -38,7 +38,7 @@ RCGAN = Config(
     "rcgan",
     "The classes of RC-GAN: the people with most recordings, one target face each, split by recording.",
     (
-        Field("piczak.npy", "array", "float32 (segments, 2, 60, 41): dB and slope, silent segments left out"),
+        Field("piczak.array", "array", "float32 (segments, 2, 60, 41): dB and slope, silent segments left out"),
         Field("face96.webp", "image", "the class's target face as OpenFace aligns it, 96 pixels square, lossless"),
         Field("face64.webp", "image", "the same at 64 pixels, what a generator is to make"),
     ),
@@ -49,7 +49,7 @@ RCGAN = Config(
         Fact("clip", pa.string(), "YouTube id of the video"),
         Fact("segment", pa.int32(), "number of the utterance in its video"),
         Fact("recording", pa.string(), "place in the release: speaker, video, file; of a mel dictionary, its name"),
-        Fact("segments", pa.int32(), "rows of piczak.npy, from 0 in order"),
+        Fact("segments", pa.int32(), "rows of piczak.array, from 0 in order"),
         Fact("n_clips", pa.int32(), "recordings of the class"),
         Fact("n_faces", pa.int32(), "pictures of the class that the target was drawn from"),
         Fact("target_image", pa.string(), "file name of the picture that the target face was cut from"),
@@ -168,5 +168,5 @@ def read_rcgan(raw: Folder, unit: Unit, how: VoxVggOptions, targets: TargetFaces
             raise Reject("no audible segment of 0.93 s", place, {"seconds": len(voice.sound) / 16_000})
     facts = unit.details["facts"] | {"target_image": image, "segments": len(segments)}
     facts |= {"clip": about.clip, "segment": int(about.number), "recording": "/".join(at[1].split("/")[-3:])}
-    arrays = {"piczak.npy": encode_array(np.asarray(segments, np.float32))}
+    arrays = {"piczak.array": encode_array(np.asarray(segments, np.float32))}
     return Sample(unit.key, unit.identity, unit.split, arrays | media, facts)

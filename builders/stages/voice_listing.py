@@ -72,7 +72,7 @@ def voice_units(files: Iterable[ReleaseFile | Rejection], corpus: Corpus) -> Ite
     """
     found: list[tuple[Recording, ReleaseFile]] = []
     tracks: dict[tuple[str, ...], ReleaseFile] = {}
-    strays: list[ReleaseFile] = []
+    other: list[ReleaseFile] = []
     for file in files:
         if isinstance(file, Rejection):
             yield file
@@ -81,8 +81,9 @@ def voice_units(files: Iterable[ReleaseFile | Rejection], corpus: Corpus) -> Ite
         elif track := _TRACK.fullmatch(file.name):
             tracks[track.groups()] = file
         elif file.name.lower().endswith(SOUNDS):
-            strays.append(file)
-    yield from _strays(strays)
+            other.append(file)
+    expected = "not a recording by its place, expected .../id10001/1zcIwhmdeo4/00001.wav (or .m4a, .flac)"
+    yield from strays(other, VOICES.name, expected)
     _check_ids({about.subset for about, _ in found}, corpus.identities)
     shared: dict[str, dict[str, Any]] = {}
     for about, file in found:
@@ -128,13 +129,12 @@ def _left_out(about: Recording, file: ReleaseFile, reason: str) -> Rejection:
     return Rejection(key, VOICES.name, "", "list", file.place, reason)
 
 
-def _strays(files: list[ReleaseFile]) -> Iterator[Rejection]:
-    reason = "not a recording by its place, expected .../id10001/1zcIwhmdeo4/00001.wav (or .m4a, .flac)"
+def strays(files: list[ReleaseFile], config: str, reason: str) -> Iterator[Rejection]:
+    """Rows for files that lie where samples lie and are none, the rest counted in one more from MAX_STRAYS."""
     for file in files[:MAX_STRAYS]:
-        yield Rejection("", VOICES.name, "", "list", file.place, reason)
-    if len(files) > MAX_STRAYS:
-        further = f"{len(files) - MAX_STRAYS:,} further files: {reason}"
-        yield Rejection("", VOICES.name, "", "list", "", further)
+        yield Rejection("", config, "", "list", file.place, reason)
+    if further := len(files[MAX_STRAYS:]):
+        yield Rejection("", config, "", "list", "", f"{further:,} further files: {reason}")
 
 
 def _check_ids(subsets: set[str], identities: Identities) -> None:
@@ -151,8 +151,9 @@ def expected_bytes(units: Iterable[Unit], features: tuple[str, ...]) -> float:
     counted: Counter[str] = Counter()
     recordings = 0
     for unit in units:
-        counted[unit.details["file"][1].rsplit(".", 1)[1]] += unit.size
-        recordings += 1
+        if "file" in unit.details:
+            counted[unit.details["file"][1].rsplit(".", 1)[1]] += unit.size
+            recordings += 1
     per_second = sum(BYTES_PER_SECOND[name] for name in features)
     flac = sum(size * BYTES_PER_BYTE[kind] for kind, size in counted.items())
     arrays = sum(size / SOURCE_BYTES_PER_SECOND[kind] * per_second for kind, size in counted.items())

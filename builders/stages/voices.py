@@ -28,25 +28,25 @@ VOICES = Config(
     (
         Field("voice.flac", "audio", "the recording, 16 kHz, one channel, nothing cut", optional=True),
         Field(
-            "sf2f.npy",
+            "sf2f.array",
             "array",
             "float32 (40, mel_frames): natural log mel power of the joined speech, (x - 10.9915) / 3.1661 applied",
             optional=True,
         ),
         Field(
-            "piczak.npy",
+            "piczak.array",
             "array",
             "float32 (segments, 2, 60, 41): dB and slope of the whole recording at 22,050 Hz, silent segments left out",
             optional=True,
         ),
         Field(
-            "vfmr.npy",
+            "vfmr.array",
             "array",
             "float32 (257, samples // 160): magnitudes of the whole recording, each frame normalised",
             optional=True,
         ),
         Field(
-            "speech2face.npy",
+            "speech2face.array",
             "array",
             "float32 (2, 598, 257): compressed real and imaginary spectrum of the first 6 s, shorter ones repeated",
             optional=True,
@@ -141,7 +141,7 @@ def read_voice_sample(raw: Folder, unit: Unit, how: VoiceReleaseOptions, clock: 
 
         with clock("features"):
             arrays = voice_features(voice.sound, voice.speech.segments, names)
-            media |= {f"{name}.npy": encode_array(values) for name, values in arrays.items()}
+            media |= {f"{name}.array": encode_array(values) for name, values in arrays.items()}
     with clock("track"):
         track = _track(raw, unit.details.get("track"), at[1])
     facts = unit.details["facts"] | _of_voice(voice, at[1]) | track

@@ -208,7 +208,7 @@ def test_rcgan_holds_features_and_the_one_target_of_each_class(release, tmp_path
     assert tested == [2, 1]
     samples = list(folder.fetch([row["key"] for row in found[:2]]))
     for sample in samples:
-        assert sample["piczak.npy"].shape == (sample["json"]["segments"], 2, 60, 41)
+        assert sample["piczak.array"].shape == (sample["json"]["segments"], 2, 60, 41)
         assert sample["face96.webp"].shape == (96, 96, 3) and sample["face64.webp"].shape == (64, 64, 3)
     again = build(
         release, tmp_path / "other", "rcgan", splits="svhf", num_classes=3, min_voice_samples=7, target_seed=5
@@ -325,6 +325,6 @@ def _bytes(folder: Folder, row: dict) -> bytes:
 def test_stored_features_are_those_of_the_recording(built, release, tmp_path):
     folder = build(release, tmp_path / "features", "voices", subjects="id10001", features="vfmr")
     row = rows(folder, "voices")[0]
-    entry = next(entry for entry in row["fields"] if entry["name"] == "vfmr.npy")
+    entry = next(entry for entry in row["fields"] if entry["name"] == "vfmr.array")
     data = (folder.path / row["shard"]).read_bytes()
     assert decode_array(data[entry["offset"] : entry["offset"] + entry["size"]]).shape == (257, row["samples"] // 160)

@@ -116,24 +116,24 @@ def test_a_recording_becomes_its_sound_its_arrays_and_its_facts(files, said, tmp
     assert {fact.name for fact in VOICES.facts} - facts.keys() == {"track_problem"}
     assert set(clock.seconds) == {"read", "decode", "speech", "encode", "features", "track"}
 
-    arrays = {name: decode_array(data) for name, data in sample.media.items() if name.endswith(".npy")}
+    arrays = {name: decode_array(data) for name, data in sample.media.items() if name.endswith(".array")}
     wave = voice_features.wave(heard)
     spoken = np.concatenate([heard[s["first"] : s["end"]] for s in facts["speech"]])
     at_22050 = voice_features.wave(resample(heard, 16_000, 22_050))
     wanted = {
-        "sf2f.npy": spectrograms.sf2f(voice_features.wave(spoken)),
-        "piczak.npy": spectrograms.piczak(at_22050),
-        "vfmr.npy": spectrograms.vfmr(wave),
-        "speech2face.npy": spectrograms.speech2face(wave),
+        "sf2f.array": spectrograms.sf2f(voice_features.wave(spoken)),
+        "piczak.array": spectrograms.piczak(at_22050),
+        "vfmr.array": spectrograms.vfmr(wave),
+        "speech2face.array": spectrograms.speech2face(wave),
     }
     assert arrays.keys() == wanted.keys() == {f.name for f in VOICES.fields if f.kind == "array"}
     for name, values in wanted.items():
         assert arrays[name].dtype == np.float32
         assert np.array_equal(arrays[name], values.numpy()), name
-    assert arrays["sf2f.npy"].shape == (40, facts["mel_frames"])
-    assert arrays["vfmr.npy"].shape == (257, 250)
-    assert arrays["piczak.npy"].shape[1:] == (2, 60, 41)
-    assert arrays["speech2face.npy"].shape == (2, 598, 257)
+    assert arrays["sf2f.array"].shape == (40, facts["mel_frames"])
+    assert arrays["vfmr.array"].shape == (257, 250)
+    assert arrays["piczak.array"].shape[1:] == (2, 60, 41)
+    assert arrays["speech2face.array"].shape == (2, 598, 257)
 
 
 def test_silence_and_damage_are_told_with_place_and_measures(files, tmp_path):

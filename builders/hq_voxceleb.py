@@ -1,0 +1,106 @@
+"""HQ-VoxCeleb (Bai et al., SF2F, 2020): aligned faces of VoxCeleb's speakers before white, and their voices."""
+
+from collections.abc import Iterator
+
+from ..loaders.sample import Sample
+from .core.builder import Builder, ReleaseOptions, Unit
+from .core.raw import Folder
+from .core.stage import Clock, Rejection
+from .stages.candidates import candidate_units, read_candidates
+from .stages.hq_faces import FACES
+from .stages.hq_options import HqVoxCelebOptions
+from .stages.hq_release import face_units, hq_voice_units, read_face, read_mel_sample
+from .stages.release_files import release_files
+from .stages.voice_face_facts import PERSON, is_forged, terms
+from .stages.voice_listing import Corpus, expected_bytes
+from .stages.voices import VOICES, read_voice_sample
+from .stages.voxceleb_tables import SPLIT_RULE, Identities, read_identities
+
+FACE_TERMS = {
+    "release": {
+        "licence": "repository under Apache-2.0; rights in the photographs are not stated",
+        "consent": "none stated: photographs of public people found on the web",
+        "source": "BAI-Yeqi/HQ-VoxCeleb, the released faces",
+    },
+    "candidates": {
+        "licence": "not known to facevox: that of each photograph in the folder given",
+        "consent": "not known to facevox",
+        "source": "photographs gathered by whoever built this folder, see image_name",
+    },
+}
+VOICE_TERMS = {
+    "licence": "VoxCeleb's metadata CC BY 4.0; sound remains its uploaders'",
+    "consent": "none stated: public people in videos on YouTube",
+    "source": "VoxCeleb 1 and 2, VGG, University of Oxford",
+}
+
+
+class HqVoxCeleb(Builder):
+    """Faces and voices of the same people, from the published files or with faces picked from web photos."""
+
+    name = "hq_voxceleb"
+    title = "HQ-VoxCeleb"
+    licence = "other"
+    tags = ("face", "speech", "biometrics", "voice-face")
+    person_facts = tuple(fact.name for fact in PERSON)
+    options_type = HqVoxCelebOptions
+    configs = (FACES, VOICES)
+
+    def __init__(self, options: ReleaseOptions) -> None:
+        super().__init__(options)
+        if not isinstance(options, HqVoxCelebOptions):
+            raise TypeError(f"expected HqVoxCelebOptions, found {type(options).__name__}")
+        options.check()
+        self.how = options.explicit()
+        self._read = self._written = 0.0
+
+    def notes(self) -> list[str]:
+        return self.how.notes()
+
+    def units(self, raw: Folder, config: str) -> Iterator[Unit | Rejection]:
+        identities = read_identities(raw)
+        for problem in identities.problems:
+            yield Rejection(problem.key, config, "", "table", problem.place, problem.reason)
+        corpus, files = self._corpus(raw, config, identities), release_files(raw, config)
+        if config == VOICES.name:
+            listed = hq_voice_units(files, corpus)
+        elif self.how.source == "candidates":
+            listed = candidate_units(files, corpus)
+        else:
+            listed = face_units(files, corpus, self.how.min_images)
+        for item in listed:
+            yield item
+            if isinstance(item, Unit):
+                self._expect(item)
+
+    def _corpus(self, raw: Folder, config: str, identities: Identities) -> Corpus:
+        stated = VOICE_TERMS if config == VOICES.name else FACE_TERMS[self.how.source]
+        return Corpus(
+            self.name,
+            identities,
+            lambda person: person.split,
+            lambda person: f"{self.name}/{'/'.join(person.key)}",
+            SPLIT_RULE,
+            terms(stated, self.title, is_forged(raw)),
+            self.how.subjects,
+        )
+
+    def _expect(self, unit: Unit) -> None:
+        """Keep `expected_ratio` at what the units listed so far will take."""
+        recording = unit.config == VOICES.name and "file" in unit.details
+        self._read += unit.size
+        self._written += expected_bytes([unit], self.how.feature_names) if recording else unit.size
+        self.expected_ratio = self._written / max(self._read, 1)
+
+    def read(self, raw: Folder, unit: Unit, clock: Clock) -> Iterator[Sample | Rejection]:
+        if unit.config == FACES.name and self.how.source == "candidates":
+            yield from read_candidates(raw, unit, self.how, clock)
+        elif unit.config == FACES.name:
+            yield read_face(raw, unit, self.how, clock)
+        elif "mel" in unit.details:
+            yield read_mel_sample(raw, unit, clock)
+        else:
+            yield read_voice_sample(raw, unit, self.how, clock)
+
+
+BUILDER = HqVoxCeleb
