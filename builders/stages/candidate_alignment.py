@@ -15,7 +15,6 @@ PUPILS_AT = np.array([[0.379, 0.480], [0.621, 0.480]])
 SPAN = 0.242
 """Pupil distance over the side of the square: 1 / 4.13."""
 JPEG = (cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
-WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,12 @@ class Alignment:
         return float(np.clip(1 - shared / self.side**2, 0, 1))
 
     def cut(self, photo: Image) -> tuple[Image, NDArray[np.float32]]:
-        """The square (side, side, 3) uint8 with white beyond the photo, and (side, side) float32 1 inside it, 0 out."""
+        """The square (side, side, 3) uint8, the photo's edge repeated beyond it; (side, side) float32, 1 inside it.
+
+        White beyond would look like a plain background to a segmenter, and what is behind the head like the person.
+        """
         size = (self.side, self.side)
-        crop = cv2.warpAffine(
-            photo, self.matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=WHITE
-        )
+        crop = cv2.warpAffine(photo, self.matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         whole = np.full(photo.shape[:2], 255, np.uint8)
         inside = cv2.warpAffine(whole, self.matrix, size, flags=cv2.INTER_LINEAR)
         return np.asarray(crop, np.uint8), inside.astype(np.float32) / np.float32(255)

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.core.detectors import Box, Detector, Face
-from .candidate_pose import mirrored
 from .faces import Image, Landmarks
 
 Points = NDArray[np.float64]
@@ -30,9 +29,9 @@ RIVAL_SHARE = 0.5
 PUPILS = (slice(36, 42), slice(42, 48))
 """The landmarks of the eyes, left of the picture first; a pupil is taken for the middle of its six."""
 CHIP_SIDE, CHIP_FACE = 400, 200
-"""The part of the photo in which pupils are measured, and the face's width in it, in px."""
+"""The part of the photo in which landmarks are set, and the face's width in it, in px."""
 SHIFTS = ((0.0, 0.0), (0.04, 0.0), (-0.04, 0.0), (0.0, 0.04), (0.0, -0.04))
-"""Shifts of the box, in widths, over which pupils are averaged, each with its mirror image."""
+"""Shifts of the box, in widths, over which landmarks are averaged."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +42,22 @@ class CandidateFace:
     """left, top, right, bottom; right and bottom are outside; it may reach beyond the photo."""
     score: float
     points: Points
-    """(68, 2) x, y in dlib's order, of one reading; may lie outside."""
-    pupils: Points
-    """(2, 2) x, y, the eye at the left of the picture first: mean of ten readings."""
+    """(68, 2) x, y in dlib's order; may lie outside."""
     count: int
     """Faces found in the photo."""
     rival: float
     """Width of the second largest over that of this one; 0 where there is one face."""
 
     @property
+    def pupils(self) -> Points:
+        """(2, 2) x, y, the eye at the left of the picture first."""
+        return np.array([self.points[eye].mean(0) for eye in PUPILS])
+
+    @property
     def ipd(self) -> float:
         """Distance of the pupils in px."""
-        return float(np.linalg.norm(self.pupils[1] - self.pupils[0]))
+        left, right = self.pupils
+        return float(np.linalg.norm(right - left))
 
     def outside(self, width: int, height: int) -> int:
         """How many of the 68 points lie beyond a photo of that size."""
@@ -69,13 +72,11 @@ def largest_face(photo: Image, detector: Detector, landmarks: Landmarks) -> Cand
     if not faces:
         return None
     box = faces[0].box
-    points = landmarks(working, box).astype(np.float64)
     left, top, right, bottom = (edge / scale for edge in box)
     return CandidateFace(
         (left, top, right, bottom),
         faces[0].score,
-        (points + 0.5) / scale - 0.5,
-        (mean_pupils(working, box, landmarks) + 0.5) / scale - 0.5,
+        (mean_landmarks(working, box, landmarks) + 0.5) / scale - 0.5,
         len(faces),
         _width(faces[1]) / _width(faces[0]) if len(faces) > 1 else 0.0,
     )
@@ -93,24 +94,20 @@ def search(picture: Image, detector: Detector) -> list[Face]:
         scale = min(FINEST, scale * (1.01 * SURE_WIDTH / widest if widest else 2.0))
 
 
-def mean_pupils(picture: Image, box: Box, landmarks: Landmarks) -> Points:
-    """(2, 2) pupils in px of the picture: the mean over shifted boxes and mirror images.
+def mean_landmarks(picture: Image, box: Box, landmarks: Landmarks) -> Points:
+    """(68, 2) points in px of the picture: the mean over shifted boxes, on the face made CHIP_FACE px wide.
 
-    One reading is off by some 0.7 % of the pupil distance (standard deviation over shifts, turns and mirror images of
-    19 real faces), this mean by 0.2 %.
+    Over turns, shifts and sizes of the same 21 real faces the five-point asymmetry of this mean scatters by 0.0033
+    pupil distances (standard deviation), that of a single reading by 0.0067.
     """
     left, top, right, bottom = box
     chip, scale, corner = _chip(picture, ((left + right) / 2, (top + bottom) / 2), right - left)
-    flipped = np.ascontiguousarray(chip[:, ::-1])
     found = []
     for right_by, down_by in SHIFTS:
         x, y = (CHIP_SIDE / 2 + shift * CHIP_FACE for shift in (right_by, down_by))
         edges = (x - CHIP_FACE / 2, y - CHIP_FACE / 2, x + CHIP_FACE / 2, y + CHIP_FACE / 2)
         found.append(landmarks(chip, edges).astype(np.float64))
-        other = (CHIP_SIDE - edges[2], edges[1], CHIP_SIDE - edges[0], edges[3])
-        found.append(mirrored(landmarks(flipped, other).astype(np.float64), CHIP_SIDE))
-    points = np.mean(found, 0)
-    return np.array([(points[eye].mean(0) + 0.5) / scale + corner - 0.5 for eye in PUPILS])
+    return np.asarray((np.mean(found, 0) + 0.5) / scale + corner - 0.5)
 
 
 def _chip(picture: Image, middle: tuple[float, float], width: float) -> tuple[Image, float, tuple[int, int]]:

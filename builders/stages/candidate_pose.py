@@ -48,11 +48,6 @@ class Pose(NamedTuple):
     roll: float
 
 
-def mirrored(points: Points, width: float) -> Points:
-    """The (68, 2) landmarks of a picture of that width, from those of its mirror image."""
-    return np.asarray((points * (-1.0, 1.0) + (width - 1.0, 0.0))[MIRROR])
-
-
 def middle_and_axis(points: Points) -> tuple[Points, Points]:
     """Middle of the pupils (2,), and the vector from the left one of the picture to the right one (2,)."""
     left, right = (points[eye].mean(0) for eye in EYES)

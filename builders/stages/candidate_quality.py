@@ -12,7 +12,7 @@ otherwise: the same face has a sixth of the variance at three times the size."""
 COLOUR_STEPS, COLOUR_PIXELS = 8, 1000
 """Levels per cell of colours, and how many pixels of the face, evenly spread, are looked at."""
 PAINTED_ABOVE = 550
-CARTOON_ABOVE = 0.6
+CARTOON_ABOVE = 0.45
 
 
 def sharpness(photo: Image, face: CandidateFace) -> float:

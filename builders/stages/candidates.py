@@ -202,7 +202,7 @@ def _cut_out(raw: Folder, unit: Unit, fit: Fit, rank: int, judges: CandidateJudg
         if problem:
             raise Reject(f"{judges.segmenter.name}: {problem}", candidate.place, facts)
     with clock("encode"):
-        media = {"masked.jpg": jpeg(on_white(crop, mask)), "origin.jpg": jpeg(crop)}
+        media = {"masked.jpg": jpeg(on_white(crop, mask)), "origin.jpg": jpeg(on_white(crop, inside))}
     facts |= {"image_name": candidate.at[1], "image_id": candidate.image_id, "rank": rank}
     facts |= {"picked_by": "decision" if candidate.wanted else "rank"}
     return Sample(candidate.key, unit.identity, unit.split, media, unit.details["facts"] | facts)
