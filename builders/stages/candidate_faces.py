@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.core.detectors import Box, Detector, Face
+from .candidate_pose import MIRROR
 from .faces import Image, Landmarks
 
 Points = NDArray[np.float64]
@@ -30,6 +31,10 @@ PUPILS = (slice(36, 42), slice(42, 48))
 """The landmarks of the eyes, left of the picture first; a pupil is taken for the middle of its six."""
 CHIP_SIDE, CHIP_FACE = 400, 200
 """The part of the photo in which landmarks are set, and the face's width in it, in px."""
+LEVEL_IPD, LEVEL_BELOW = 88, 50
+"""The same with the pupils level: their distance, and how far below them dlib's box has its middle, in px."""
+ROUNDS = 2
+"""How often the pupils are levelled by those of the round before."""
 SHIFTS = ((0.0, 0.0), (0.04, 0.0), (-0.04, 0.0), (0.0, 0.04), (0.0, -0.04))
 """Shifts of the box, in widths, over which landmarks are averaged."""
 
@@ -43,15 +48,12 @@ class CandidateFace:
     score: float
     points: Points
     """(68, 2) x, y in dlib's order; may lie outside."""
+    pupils: Points
+    """(2, 2) x, y, the eye at the left of the picture first."""
     count: int
     """Faces found in the photo."""
     rival: float
     """Width of the second largest over that of this one; 0 where there is one face."""
-
-    @property
-    def pupils(self) -> Points:
-        """(2, 2) x, y, the eye at the left of the picture first."""
-        return np.array([self.points[eye].mean(0) for eye in PUPILS])
 
     @property
     def ipd(self) -> float:
@@ -66,17 +68,21 @@ class CandidateFace:
 
 def largest_face(photo: Image, detector: Detector, landmarks: Landmarks) -> CandidateFace | None:
     """The largest face of an RGB photo (H, W, 3) uint8, or None."""
-    scale = min(1.0, WORKING_SIDE / max(photo.shape[:2]))
-    working = _resized(photo, scale)
+    working = _resized(photo, min(1.0, WORKING_SIDE / max(photo.shape[:2])))
     faces = sorted(search(working, detector), key=lambda face: (-_width(face), -face.score, face.box))
     if not faces:
         return None
-    box = faces[0].box
-    left, top, right, bottom = (edge / scale for edge in box)
+    box, scale = faces[0].box, _scale(working, photo)
+    points = mean_landmarks(working, box, landmarks)
+    pupils = np.array([points[eye].mean(0) for eye in PUPILS])
+    for _ in range(ROUNDS):
+        pupils = level_pupils(working, pupils, landmarks)
+    left, top, right, bottom = (float(edge) for edge in np.array(box) / np.tile(scale, 2))
     return CandidateFace(
         (left, top, right, bottom),
         faces[0].score,
-        (mean_landmarks(working, box, landmarks) + 0.5) / scale - 0.5,
+        (points + 0.5) / scale - 0.5,
+        (pupils + 0.5) / scale - 0.5,
         len(faces),
         _width(faces[1]) / _width(faces[0]) if len(faces) > 1 else 0.0,
     )
@@ -101,26 +107,51 @@ def mean_landmarks(picture: Image, box: Box, landmarks: Landmarks) -> Points:
     pupil distances (standard deviation), that of a single reading by 0.0067.
     """
     left, top, right, bottom = box
-    chip, scale, corner = _chip(picture, ((left + right) / 2, (top + bottom) / 2), right - left)
-    found = []
-    for right_by, down_by in SHIFTS:
-        x, y = (CHIP_SIDE / 2 + shift * CHIP_FACE for shift in (right_by, down_by))
-        edges = (x - CHIP_FACE / 2, y - CHIP_FACE / 2, x + CHIP_FACE / 2, y + CHIP_FACE / 2)
-        found.append(landmarks(chip, edges).astype(np.float64))
-    return np.asarray((np.mean(found, 0) + 0.5) / scale + corner - 0.5)
-
-
-def _chip(picture: Image, middle: tuple[float, float], width: float) -> tuple[Image, float, tuple[int, int]]:
-    """A square about a face, CHIP_SIDE px wide, edges repeated; its scale, and its first px in the picture."""
-    side = round(width * CHIP_SIDE / CHIP_FACE)
-    left, top = (round(place - side / 2) for place in middle)
-    height, wide = picture.shape[:2]
-    columns = np.clip(np.arange(left, left + side), 0, wide - 1)
-    rows = np.clip(np.arange(top, top + side), 0, height - 1)
-    size = (CHIP_SIDE, CHIP_SIDE)
+    side = round((right - left) * CHIP_SIDE / CHIP_FACE)
+    first = round((left + right - side) / 2), round((top + bottom - side) / 2)
+    columns = np.clip(np.arange(first[0], first[0] + side), 0, picture.shape[1] - 1)
+    rows = np.clip(np.arange(first[1], first[1] + side), 0, picture.shape[0] - 1)
     how = cv2.INTER_AREA if side > CHIP_SIDE else cv2.INTER_CUBIC
-    chip = cv2.resize(np.ascontiguousarray(picture[np.ix_(rows, columns)]), size, interpolation=how)
-    return np.asarray(chip, np.uint8), CHIP_SIDE / side, (left, top)
+    chip = cv2.resize(np.ascontiguousarray(picture[np.ix_(rows, columns)]), (CHIP_SIDE, CHIP_SIDE), interpolation=how)
+    found = [landmarks(np.asarray(chip, np.uint8), edges) for edges in _shifted()]
+    return np.asarray((np.mean(found, 0) + 0.5) * side / CHIP_SIDE + first - 0.5)
+
+
+def level_pupils(picture: Image, pupils: Points, landmarks: Landmarks) -> Points:
+    """The (2, 2) pupils in px of the picture set anew with the face upright and as large as any other.
+
+    The mean over shifted boxes, with the mirror image: neither the detector's box, which comes in steps, nor the
+    head's roll moves them, so that the crop shows them at the same place again.
+    """
+    scale = LEVEL_IPD / float(np.linalg.norm(pupils[1] - pupils[0]))
+    small = _resized(picture, min(1.0, scale))
+    factor = _scale(small, picture)
+    left, right = (pupils + 0.5) * factor - 0.5
+    turn = max(1.0, scale) * np.array([right - left, (right - left)[::-1] * (-1.0, 1.0)]) / np.linalg.norm(right - left)
+    middle = (CHIP_SIDE / 2 - 0.5, CHIP_SIDE / 2 - 0.5 - LEVEL_BELOW)
+    matrix = np.column_stack([turn, middle - turn @ (left + right) / 2])
+    size = (CHIP_SIDE, CHIP_SIDE)
+    taken = cv2.warpAffine(small, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    chip = np.asarray(taken, np.uint8)
+    flipped = np.ascontiguousarray(chip[:, ::-1])
+    found = [landmarks(chip, edges).astype(np.float64) for edges in _shifted()]
+    found += [(landmarks(flipped, edges) * (-1.0, 1.0) + (CHIP_SIDE - 1.0, 0.0))[MIRROR] for edges in _shifted()]
+    points = np.mean(found, 0)
+    here = np.array([points[eye].mean(0) for eye in PUPILS])
+    back = np.linalg.solve(turn, (here - matrix[:, 2]).T).T
+    return np.asarray((back + 0.5) / factor - 0.5)
+
+
+def _shifted() -> list[Box]:
+    """Boxes CHIP_FACE wide about the middle of a square of CHIP_SIDE px, and beside it; their mirror images as well."""
+    first, last = (CHIP_SIDE - CHIP_FACE) / 2, (CHIP_SIDE + CHIP_FACE) / 2
+    moves = [(CHIP_FACE * across, CHIP_FACE * down) for across, down in SHIFTS]
+    return [(first + across, first + down, last + across, last + down) for across, down in moves]
+
+
+def _scale(small: Image, large: Image) -> Points:
+    """Width and height of one picture over those of another, (2,)."""
+    return np.divide(small.shape[1::-1], large.shape[1::-1])
 
 
 def _resized(picture: Image, scale: float) -> Image:

@@ -57,7 +57,7 @@ class CandidateOptions(ReleaseOptions):
     pose_bias: str = field(
         default="",
         metadata={
-            "help": "YAW,PITCH in degrees that solvePnP gives for a frontal face, as in -0.2,3.9: only with it do "
+            "help": "YAW,PITCH in degrees that solvePnP gives for a frontal face, as in 0,3.9: only with it do "
             "--max-yaw and --max-pitch decide (default: yaw and pitch are stored only)"
         },
     )
@@ -94,7 +94,7 @@ class CandidateOptions(ReleaseOptions):
         try:
             yaw, pitch = (float(number) for number in self.pose_bias.split(","))
         except ValueError:
-            raise ValueError(f"pose_bias {self.pose_bias!r}: expected YAW,PITCH in degrees, as in -0.2,3.9") from None
+            raise ValueError(f"pose_bias {self.pose_bias!r}: expected YAW,PITCH in degrees, as in 0,3.9") from None
         return yaw, pitch
 
     def judges(self) -> CandidateJudges:

@@ -31,7 +31,7 @@ FACE = (
 POSE = (
     Fact("asym5", pa.float32(), "nose tip beside the middle of the pupils, along their line, over their distance"),
     Fact("asym68", pa.float32(), "RMS distance of the 68 points from their own mirror image, over the pupil distance"),
-    Fact("yaw_deg", pa.float32(), "solvePnP with a generic head, bias not subtracted; + looks to the picture's right"),
+    Fact("yaw_deg", pa.float32(), "solvePnP with a generic head, bias not subtracted; + to the picture's right"),
     Fact("pitch_deg", pa.float32(), "likewise, + looks up; depends on the face's shape, see pose_bias"),
     Fact("roll_deg", pa.float32(), "likewise, + leans clockwise in the picture; no reason to leave a face out"),
 )
