@@ -178,7 +178,7 @@ def test_every_row_carries_what_was_measured(judged):
     assert json.loads(judged["none.png"].measured)["n_faces"] == 0
     assert json.loads(judged["smile.png"].measured)["emotion"][3] == pytest.approx(0.88)
     facts = judged["level0.png"].facts
-    assert facts.keys() == {fact.name for fact in FACES.facts} - {"decisions"}
+    assert facts.keys() == {fact.name for fact in FACES.facts} - {"decisions", "white_share"}
     assert (facts["emotion_judge"], facts["segmenter"], facts["picked_by"]) == ("grin", "grabcut", "rank")
 
 
