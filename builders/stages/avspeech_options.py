@@ -1,0 +1,93 @@
+"""How AVSpeech is split, how its faces are found and what is stored."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ...loaders.media import ClipWriter
+from ...models.core.detectors import Detector, detector_file, open_detector
+from ...models.core.pretrained import sha256
+from ..core.builder import ReleaseOptions
+
+SPLITTERS = ("hash", "official")
+FEATURES = ("", "speech2face")
+
+
+@dataclass(frozen=True)
+class AvspeechOptions(ReleaseOptions):
+    """How AVSpeech is read."""
+
+    subjects: str = field(
+        default="", metadata={"help": "only these videos: YouTube ids joined by commas, as in --subjects=-a1B2c3D4e5"}
+    )
+    split: str = field(
+        default="hash",
+        metadata={
+            "help": "hash: SHA-1 of the YouTube id modulo 10, 8 validation, 9 test, over both tables; official: the "
+            "videos of avspeech_test.csv are test, of the others 8 is validation (default: hash)",
+            "choices": SPLITTERS,
+        },
+    )
+    detector: str = field(
+        default="dlib-hog",
+        metadata={
+            "help": "finds faces: dlib-hog (20 ms a picture, faces from 80 px), mtcnn (60 ms, from 20 px, higher and "
+            "narrower boxes), dlib-cnn (the paper's, 2 s) or an .onnx file"
+        },
+    )
+    models: str = field(default="", metadata={"help": "folder with networks, looked through before the packages"})
+    one_face: bool = field(default=False, metadata={"help": "leave out clips whose frame shows several faces"})
+    quality: int = field(
+        default=-1, metadata={"help": "write lossy faces of this WebP quality, 0 to 100 (default: lossless)"}
+    )
+    features: str = field(
+        default="",
+        metadata={
+            "help": "speech2face: store the spectrogram (2, 598, 257) beside each voice (1.2 MB; default: none)",
+            "choices": FEATURES,
+        },
+    )
+    detector_sha256: str = ""
+    """Of an ONNX detector's file, filled in by `settled`; registered networks are held against their own digests."""
+
+    def settled(self) -> "AvspeechOptions":
+        return replace(self, detector_sha256=self._file_sha256())
+
+    def as_dict(self) -> dict[str, Any]:
+        """What decides the bytes: of an ONNX detector its content, not its place."""
+        values = super().as_dict()
+        del values["models"]
+        if digest := values.pop("detector_sha256") or self._file_sha256():
+            values["detector"] = f"onnx:{Path(self.detector.removeprefix('onnx:')).name} {digest}"
+        return values
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The YouTube ids of `subjects`; none for all."""
+        return frozenset(name.strip() for name in self.subjects.split(",") if name.strip())
+
+    @property
+    def _models_folder(self) -> Path | None:
+        return Path(self.models) if self.models else None
+
+    def _file_sha256(self) -> str:
+        file = detector_file(self.detector, self._models_folder)
+        return sha256(file) if file else ""
+
+    def open_detector(self) -> Detector:
+        """Raises what `models.core.detectors.open_detector` raises."""
+        return open_detector(self.detector, self._models_folder)
+
+    def check(self) -> None:
+        """Raises ValueError for a value out of range or an unknown detector.
+
+        Raises FileNotFoundError for a missing network, ModuleNotFoundError for a package that is not installed.
+        """
+        if self.split not in SPLITTERS:
+            raise ValueError(f"split {self.split!r}: expected {' or '.join(SPLITTERS)}")
+        if self.features not in FEATURES:
+            raise ValueError(f"features {self.features!r}: expected speech2face or nothing")
+        ClipWriter(0, self.quality if self.quality >= 0 else None)
+        if self.detector_sha256 not in ("", self._file_sha256()):
+            raise ValueError(f"detector {self.detector}: the file changed since the build began. Build again")
+        self.open_detector()
