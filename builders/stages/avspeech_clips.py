@@ -45,7 +45,7 @@ CLIPS = Config(
         ),
         Field("face.webp", "image", "224x224: the detector's box without a margin, its aspect not kept"),
         Field(
-            "speech2face.npy",
+            "speech2face.array",
             "array",
             "float32 (2, 598, 257): sign(x) |x|^0.3 of the real and the imaginary spectrum of the repeated voice",
             optional=True,
@@ -117,7 +117,7 @@ def read_clip(raw: Folder, unit: Unit, how: AvspeechOptions, clock: Clock) -> tu
             from ...models.core.voice_features import voice_features
 
             arrays = voice_features(sound.samples, (), (how.features,))
-            media |= {f"{name}.npy": encode_array(values) for name, values in arrays.items()}
+            media |= {f"{name}.array": encode_array(values) for name, values in arrays.items()}
     return media, known | {"detector": how.open_detector().name}
 
 

@@ -191,7 +191,7 @@ def test_stored_spectrograms_equal_those_of_the_repeated_voice(release, truth, t
         repeated = np.concatenate([voice] * row["repeats"])[:96_000]
         assert len(repeated) == 96_000
         assert row["repeats"] == 3 or row["samples"] > 32_000
-        stored = sample["speech2face.npy"]
+        stored = sample["speech2face.array"]
         assert stored.shape == (2, 598, 257) and stored.dtype == np.float32
         assert np.array_equal(stored, speech2face(torch.from_numpy(repeated)).numpy())
 
