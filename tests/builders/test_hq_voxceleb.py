@@ -1,6 +1,7 @@
 """HQ-VoxCeleb from the published files: pictures untouched, voices with their arrays, everything left out told."""
 
 import io
+import json
 import pickle
 import shutil
 import unicodedata
@@ -15,6 +16,7 @@ import pytest
 import soundfile
 from facevox.builders.core.run import BuildOptions, run
 from facevox.builders.hq_voxceleb import HqVoxCeleb
+from facevox.builders.population.hq_voxceleb import ForgeOptions, forge
 from facevox.builders.population.people import draw
 from facevox.builders.population.voices import RATE, speak
 from facevox.builders.stages.hq_options import HqVoxCelebOptions
@@ -244,6 +246,95 @@ def test_two_workers_zips_and_a_broken_off_build_give_the_same_bytes(built_hq, f
         sidecar.unlink()
     (tmp_path / "broken" / "checksums.sha256").unlink()
     assert tree(build(raw, tmp_path / "broken").path) == tree(built_hq.path)
+
+
+@pytest.fixture(scope="module")
+def forged(tmp_path_factory) -> Path:
+    """Two forged people of each subset: faces, recordings (one silent each) and mel dictionaries of the others."""
+    out = tmp_path_factory.mktemp("forged") / "release"
+    forge(out, ForgeOptions(source="release", mels=True, people=2, images=1, utterances=2, seconds=1.5))
+    return out
+
+
+@pytest.mark.slow
+def test_a_forged_release_is_kept_but_for_its_silence(forged, tmp_path):
+    truth = json.loads(Path(f"{forged}.truth.json").read_text())
+    out = build(forged, tmp_path / "out", features="sf2f")
+    wanted = {
+        "/".join(place.split("/")[-3:]): facts
+        for place, facts in truth["recordings"].items()
+        if facts["kind"] != "silent"
+    }
+    voices = rows(out, "voices").values()
+    assert {row["recording"] for row in voices} == wanted.keys()
+    for row in voices:
+        facts = wanted[row["recording"]]
+        assert row["seconds"] == pytest.approx(facts["seconds"], abs=0.1)
+        assert (row["subset"], row["name"], row["clip"]) == (facts["subset"], facts["name"], facts["video"])
+    faces = {row["image_name"] for row in rows(out, "faces").values()}
+    assert faces == {place for place in truth["pictures"] if "/masked_faces/" in place}
+    assert {row["licence"] for row in voices} == {"none needed: forged by facevox"}
+
+
+@pytest.mark.slow
+def test_published_mels_mean_what_is_computed_from_sound(forged, tmp_path):
+    silent = tmp_path / "silent"
+    shutil.copytree(forged, silent, ignore=shutil.ignore_patterns("wav", "aac", "txt"))
+    published = build(silent, tmp_path / "published", configs=("voices",), features="sf2f")
+    computed = build(forged, tmp_path / "computed", configs=("voices",), features="sf2f")
+    assert set(rows(published, "voices")) == set(rows(computed, "voices"))
+    for one, other in zip(
+        published.fetch(list(rows(published, "voices"))), computed.fetch(list(rows(published, "voices"))), strict=True
+    ):
+        assert set(one) & {"voice.flac", "sf2f.array"} == {"sf2f.array"}
+        assert one["json"]["mel_source"] == "published"
+        assert one["json"]["mel_frames"] == other["json"]["mel_frames"]
+        np.testing.assert_allclose(one["sf2f.array"], other["sf2f.array"], atol=1e-4)
+
+
+@pytest.mark.real
+def test_the_authors_own_faces_are_all_kept(real, tmp_path):
+    raw = tmp_path / "raw"
+    shutil.copytree(real / "voxceleb_meta", raw / "meta_info")
+    shutil.copytree(real / "faces" / "hq_voxceleb", raw / "HQ-VoxCeleb" / "vox1" / "masked_faces")
+    out = build(raw, tmp_path / "out", detector="dlib-hog")
+    found = rows(out, "faces")
+    assert len(found) == 14
+    assert {row["n_faces"] for row in found.values()} == {1}
+    assert min(row["white_share"] for row in found.values()) > 0.05
+    assert {row["name"] for row in found.values()} == {path.name for path in (real / "faces/hq_voxceleb").iterdir()}
+    # The sheet measured where the pupils lie: 0.381, 0.623 across and 0.481 down, over 22 published faces.
+    places = [
+        [
+            axis / side
+            for point in row["pupils"]
+            for axis, side in zip(point.values(), (row["width"], row["height"]), strict=True)
+        ]
+        for row in found.values()
+    ]
+    np.testing.assert_allclose(np.mean(places, 0), [0.381, 0.481, 0.623, 0.481], atol=0.01)
+    (leaked,) = left_out(out, "faces")
+    assert (leaked["key"], leaked["place"]) == ("vox2/Harry_Connick_Jr.", "vox2 table row 2201")
+    assert "(id03347, validation) is in vox1 too (id10362, train)" in leaked["reason"]
+
+
+@pytest.mark.real
+def test_real_voices_pass_with_most_of_their_length(real, tmp_path):
+    raw, speakers = tmp_path / "raw", sorted(path for path in (real / "voices/librispeech").iterdir() if path.is_dir())
+    shutil.copytree(real / "voxceleb_meta", raw / "voxceleb_meta")
+    told = 0
+    for at, speaker in enumerate(speakers):
+        for number, file in enumerate(sorted(speaker.glob("*.flac")), 1):
+            sound, rate = soundfile.read(file, dtype="int16")
+            place = raw / "vox1_dev_wav" / "wav" / f"id{10001 + at}" / "1zcIwhmdeo4" / f"{number:05d}.wav"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(place, sound, rate, subtype="PCM_16")
+            told += 1
+    found = rows(build(raw, tmp_path / "out", features=""), "voices").values()
+    assert len(found) == told > 10
+    assert all(row["speech_seconds"] > row["seconds"] / 2 for row in found)
+    assert sum(row["speech_seconds"] for row in found) > 0.8 * sum(row["seconds"] for row in found)
+    assert {row["nationality"] for row in found if row["speaker_id"] == "id10001"} == {"Ireland"}
 
 
 def test_options_are_checked():
