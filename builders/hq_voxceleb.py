@@ -11,7 +11,7 @@ from .stages.hq_faces import FACES
 from .stages.hq_options import HqVoxCelebOptions
 from .stages.hq_release import face_units, hq_voice_units, read_face, read_mel_sample
 from .stages.release_files import release_files
-from .stages.voice_face_facts import PERSON, is_forged, terms
+from .stages.voice_face_facts import PERSON, VOICE_TERMS, is_forged, terms
 from .stages.voice_listing import Corpus, expected_bytes
 from .stages.voices import VOICES, read_voice_sample
 from .stages.voxceleb_tables import SPLIT_RULE, Identities, read_identities
@@ -27,11 +27,6 @@ FACE_TERMS = {
         "consent": "not known to facevox",
         "source": "photographs gathered by whoever built this folder, see image_name",
     },
-}
-VOICE_TERMS = {
-    "licence": "VoxCeleb's metadata CC BY 4.0; sound remains its uploaders'",
-    "consent": "none stated: public people in videos on YouTube",
-    "source": "VoxCeleb 1 and 2, VGG, University of Oxford",
 }
 
 

@@ -8,10 +8,13 @@ from .core.raw import Folder
 from .core.stage import Clock, Rejection
 from .stages.rcgan_subset import RCGAN, TargetFaces, rcgan_units, read_rcgan
 from .stages.vggface_faces import FACES, read_faces
-from .stages.voice_listing import BYTES_PER_SECOND
+from .stages.voice_listing import expected_bytes
 from .stages.voices import read_voice_sample
 from .stages.vox_vgg_options import VoxVggOptions
 from .stages.vox_vgg_units import HELD_OUT_VOICES, NAME, VoxVggRelease
+
+FACE_BYTES = 24_000
+"""Of one lossless face of 112 px with its tar headers, generously; larger faces take more."""
 
 
 class VoxVgg(Builder):
@@ -32,8 +35,8 @@ class VoxVgg(Builder):
         options.check()
         self.how = options
         self.targets = TargetFaces(options)
-        # FLAC of m4a takes up to three times its bytes; a wav holds 32,000 a second.
-        self.expected_ratio = 2.0 + sum(BYTES_PER_SECOND[name] for name in options.feature_names) / 32_000
+        self._read = self._written = 0.0
+        self._face_bytes = FACE_BYTES * max(1.0, (options.face_size / 112) ** 2)
 
     def notes(self) -> list[str]:
         notes = ["Faces and voices of named people: biometric data. The section Intended use says what it is not for."]
@@ -43,11 +46,25 @@ class VoxVgg(Builder):
         return notes
 
     def units(self, raw: Folder, config: str) -> Iterator[Unit | Rejection]:
-        release = VoxVggRelease(raw, self.how)
+        release = VoxVggRelease(raw, self.how, config)
         if config == FACES.name:
             self.how.open_detector()
-            return release.face_units()
-        return release.voice_units() if config == HELD_OUT_VOICES.name else rcgan_units(release)
+            listed = release.face_units()
+        else:
+            listed = release.voice_units() if config == HELD_OUT_VOICES.name else rcgan_units(release)
+        for item in listed:
+            yield item
+            if isinstance(item, Unit):
+                self._expect(item)
+
+    def _expect(self, unit: Unit) -> None:
+        """Keep `expected_ratio` at what the units listed so far will take."""
+        arrays = ("piczak",) if unit.config == RCGAN.name else self.how.feature_names
+        self._read += unit.size
+        self._written += (
+            self._face_bytes * unit.samples if unit.config == FACES.name else expected_bytes([unit], arrays)
+        )
+        self.expected_ratio = self._written / max(self._read, 1)
 
     def read(self, raw: Folder, unit: Unit, clock: Clock) -> Iterator[Sample | Rejection]:
         if unit.config == FACES.name:

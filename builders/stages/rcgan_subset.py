@@ -62,9 +62,10 @@ RCGAN = Config(
 
 def rcgan_units(release: VoxVggRelease) -> Iterator[Unit | Rejection]:
     """One unit per recording of the chosen classes; a row where fewer people qualify than are asked for."""
+    yield from release.problems()
     how = release.how
     found: dict[str, list[Unit]] = defaultdict(list)
-    for item in release.recordings(RCGAN.name):
+    for item in release.recordings():
         if isinstance(item, Rejection):
             yield item
         else:
@@ -94,7 +95,13 @@ def _units_of(release: VoxVggRelease, index: int, person: Identity, units: list[
     pictures, seed = release.faces.of(person), release.how.target_seed
     assert pictures is not None
     names = sorted((entry.name for entry in pictures.files.values()), key=lambda name: rank(seed, person.name, name))
-    own = {"class_index": index, "n_clips": len(units), "n_faces": len(names), "target_seed": seed}
+    own = {
+        "split_rule": RCGAN.name,
+        "class_index": index,
+        "n_clips": len(units),
+        "n_faces": len(names),
+        "target_seed": seed,
+    }
     target = {"place": pictures.place, "drawn": names[:TRIES]}
     ordered = sorted(units, key=lambda unit: rank(seed, unit.key))
     for at, unit in enumerate(ordered):

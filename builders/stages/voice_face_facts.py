@@ -17,6 +17,12 @@ FORGED_TERMS = {
     "licence": "none needed: forged by facevox",
     "consent": "none needed: a person who does not exist",
 }
+VOICE_TERMS = {
+    "licence": "VoxCeleb's metadata CC BY 4.0; sound remains its uploaders'",
+    "consent": "none stated: public people in videos on YouTube",
+    "source": "VoxCeleb 1 and 2, VGG, University of Oxford",
+}
+"""Stated of VoxCeleb's recordings."""
 TERMS = (
     Fact("licence", pa.string(), "licence of the release, as far as it states one"),
     Fact("consent", pa.string(), "what the pictured or recorded person agreed to"),

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import Any
 
 from ..core.builder import Unit
@@ -11,8 +12,8 @@ from ..core.raw import Folder
 from ..core.stage import Rejection
 from .release_files import release_files
 from .vggface_faces import FACES, HELD_OUT, IN_VGGFACE2
-from .vggface_listing import FaceListing, Pictures
-from .voice_face_facts import is_forged, person_facts, person_key, terms
+from .vggface_listing import VGGFACE2, FaceListing, Pictures
+from .voice_face_facts import VOICE_TERMS, is_forged, person_facts, person_key, terms
 from .voice_listing import Corpus, voice_units
 from .voices import VOICES
 from .vox_vgg_options import VoxVggOptions
@@ -20,19 +21,25 @@ from .vox_vgg_splits import held_out, members
 from .voxceleb_tables import FOLDERS, MAX_TABLE_BYTES, Identity, composed, read_identities, read_vggface2_names
 
 NAME = "vox_vgg"
-STATED = {
-    "licence": "that of VoxCeleb, VGGFace and VGGFace2, not stated here; the pictures are web photographs",
-    "consent": "none stated: celebrities pictured on the web and recorded in videos on YouTube",
-    "source": "VoxCeleb1 and 2, VGGFace and VGGFace2, joined by the meta tables of VoxCeleb",
+FACE_TERMS = {
+    "licence": "that of VGGFace or VGGFace2, not stated here; rights in the photographs are third parties'",
+    "consent": "none stated: photographs of celebrities found on the web",
+    "source": "VGGFace (vox1) and VGGFace2 (vox2), VGG, University of Oxford",
 }
+STATED = {
+    FACES.name: FACE_TERMS,
+    VOICES.name: VOICE_TERMS,
+    "rcgan": {name: f"voice: {text}; face: {FACE_TERMS[name]}" for name, text in VOICE_TERMS.items()},
+}
+"""Terms by config."""
 HELD_OUT_VOICES = replace(VOICES, facts=(*VOICES.facts, HELD_OUT))
 
 
 class VoxVggRelease:
-    """A release seen through the options of a build; raises FileNotFoundError where it has no meta table."""
+    """A release seen through the options of a build, for one config. Raises FileNotFoundError without a meta table."""
 
-    def __init__(self, raw: Folder, how: VoxVggOptions) -> None:
-        self.raw, self.how = raw, how
+    def __init__(self, raw: Folder, how: VoxVggOptions, config: str) -> None:
+        self.raw, self.how, self.config = raw, how, config
         self.identities = read_identities(raw)
         self.people = members(self.identities.people, how.sets)
         self.assigned = how.split.assign(self.people, how.split_seed)
@@ -42,7 +49,7 @@ class VoxVggRelease:
             lambda person: self.assigned.get(person.key, ""),
             lambda person: f"{NAME}/{person.subset}/{person.speaker or f'row{person.index:04d}'}",
             how.splits,
-            terms(STATED, "Vox-VGG", is_forged(raw)),
+            terms(STATED[config], "Vox-VGG", is_forged(raw)),
             how.subjects,
         )
 
@@ -50,16 +57,16 @@ class VoxVggRelease:
     def faces(self) -> FaceListing:
         return FaceListing(self.raw, {person.vggface for person in self.people})
 
-    def problems(self, config: str) -> Iterator[Rejection]:
+    def problems(self) -> Iterator[Rejection]:
         """Rows of the meta tables that are left out."""
         for problem in self.identities.problems:
-            yield Rejection(problem.key, config, "", "tables", problem.place, problem.reason)
+            yield Rejection(problem.key, self.config, "", "table", problem.place, problem.reason)
 
     # --- faces ---
 
     def face_units(self) -> Iterator[Unit | Rejection]:
         """One unit per person; of a seen-heard split one more per picture held out."""
-        yield from self.problems(FACES.name)
+        yield from self.problems()
         without, names = [], self._vggface2_names
         for person in self.people:
             if not self.assigned.get(person.key) or not self.corpus.wants(person.speaker, person.name):
@@ -118,8 +125,8 @@ class VoxVggRelease:
 
     @cached_property
     def _vggface2_names(self) -> set[str] | None:
-        for folder in FOLDERS:
-            place = f"{folder}/identity_meta.csv".lstrip("/")
+        for folder in (*FOLDERS, *(f"{base}/{folder}" for base in VGGFACE2 for folder in ("", "meta"))):
+            place = str(PurePosixPath(folder.lstrip("/"), "identity_meta.csv"))
             if self.raw.exists(place):
                 names = read_vggface2_names(self.raw.read(place, MAX_TABLE_BYTES), place)
                 return {composed(name) for name in names.values()}
@@ -130,18 +137,18 @@ class VoxVggRelease:
 
     # --- voices ---
 
-    def recordings(self, config: str) -> Iterator[Unit | Rejection]:
-        """Units as `voice_units` gives them, for another config too; "" as split for who takes no part."""
-        files = release_files(self.raw, config, self.faces.top_names())
+    def recordings(self) -> Iterator[Unit | Rejection]:
+        """Units as `voice_units` gives them, in the config asked for; "" as split for who takes no part."""
+        files = release_files(self.raw, self.config, self.faces.top_names())
         for item in voice_units(files, self.corpus):
-            yield replace(item, config=config)
+            yield replace(item, config=self.config)
 
     def voice_units(self) -> Iterator[Unit | Rejection]:
         """One unit per recording of the split's people; rows for what is left out."""
-        yield from self.problems(VOICES.name)
+        yield from self.problems()
         found: dict[str, list[Unit]] = defaultdict(list)
         idle: Counter[str] = Counter()
-        for item in self.recordings(VOICES.name):
+        for item in self.recordings():
             if isinstance(item, Rejection):
                 yield item
             elif item.split:

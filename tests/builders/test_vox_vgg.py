@@ -193,33 +193,36 @@ def test_seen_heard_holds_out_whole_videos_and_photographs(release, tmp_path):
     assert [row["split"] for row in rows(folder, "voices") if row["speaker_id"] == "id10001"] == ["train"]
 
 
-def test_rcgan_holds_features_and_the_one_target_of_each_class(release, tmp_path):
-    folder = build(
-        release, tmp_path / "rcgan", "rcgan", splits="svhf", num_classes=2, min_voice_samples=6, target_seed=5
-    )
-    found = rows(folder, "rcgan")
-    assert {(row["class_index"], row["name"], row["n_clips"]) for row in found} == {
-        (0, "Zoë_Zane", 12),
-        (1, "Cid_Cole", 6),
-    }
-    assert {row["class_index"]: row["target_image"] for row in found}.keys() == {0, 1}
+@pytest.fixture(scope="module")
+def rcgan(release, tmp_path_factory) -> Folder:
+    out = tmp_path_factory.mktemp("rcgan")
+    return build(release, out, "rcgan", splits="svhf", num_classes=2, min_voice_samples=6, target_seed=5)
+
+
+def test_rcgan_holds_features_and_the_one_target_of_each_class(rcgan):
+    found = rows(rcgan, "rcgan")
+    about = {(row["class_index"], row["name"], row["n_clips"], row["split_rule"]) for row in found}
+    assert about == {(0, "Zoë_Zane", 12, "rcgan"), (1, "Cid_Cole", 6, "rcgan")}
     assert len({(row["class_index"], row["target_image"]) for row in found}) == 2
     tested = [sum(row["split"] == "test" and row["class_index"] == index for row in found) for index in (0, 1)]
-    assert tested == [2, 1]
-    samples = list(folder.fetch([row["key"] for row in found[:2]]))
-    for sample in samples:
-        assert sample["piczak.array"].shape == (sample["json"]["segments"], 2, 60, 41)
+    assert tested == [2, 1] and len(found) == 18
+    first, other = (next(rcgan.fetch([row["key"]])) for row in (found[0], found[-1]))
+    for sample in (first, other):
+        # 32,000 samples at 16 kHz are 44,100 at 22,050: segments begin at 0, 10,240 and 20,480.
+        assert sample["piczak.array"].shape == (3, 2, 60, 41) and sample["json"]["segments"] == 3
         assert sample["face96.webp"].shape == (96, 96, 3) and sample["face64.webp"].shape == (64, 64, 3)
-    again = build(
-        release, tmp_path / "other", "rcgan", splits="svhf", num_classes=3, min_voice_samples=7, target_seed=5
-    )
-    assert [row["reason"][:12] for row in rejected(again)] == ["1 of 3 class"]
+    assert np.abs(cv2.resize(first["face96.webp"], (64, 64)).astype(int) - first["face64.webp"]).mean() < 3
 
 
-def test_rcgan_faces_have_eyes_and_nose_in_openface_places(release, tmp_path):
-    """Found anew by dlib on the aligned picture, enlarged: the points of sheet values at 96 px."""
-    folder = build(release, tmp_path / "rcgan", "rcgan", splits="svhf", num_classes=1, min_voice_samples=6)
-    face = next(folder.fetch([rows(folder, "rcgan")[0]["key"]]))["face96.webp"]
+def test_too_few_rcgan_classes_are_a_row_in_quarantine(release, tmp_path):
+    folder = build(release, tmp_path / "few", "rcgan", splits="svhf", num_classes=3, min_voice_samples=7)
+    assert [row["reason"][:14] for row in rejected(folder)] == ["1 of 3 classes"]
+    assert {row["class_index"] for row in rows(folder, "rcgan")} == {0}
+
+
+def test_rcgan_faces_have_eyes_and_nose_in_openface_places(rcgan):
+    """Found anew by dlib on the aligned picture, enlarged: the printed places at 96 px."""
+    face = next(rcgan.fetch([rows(rcgan, "rcgan")[0]["key"]]))["face96.webp"]
     large = cv2.resize(cv2.copyMakeBorder(face, 48, 48, 48, 48, cv2.BORDER_REPLICATE), None, fx=3, fy=3)
     box = max(open_detector("dlib-hog")(large), key=lambda found: found.score).box
     points = open_landmarks()(large, box)[[36, 45, 33]] / 3 - 48
@@ -261,8 +264,17 @@ def test_the_published_box_tells_which_of_two_faces_is_meant(release, tmp_path):
     put(raw / "train" / "n000016" / "0002_01.jpg", jpeg(left))
     table = 'NAME_ID,X,Y,W,H\n"n000016/0001_01",140,40,120,150\n"n000016/0001_02",588,40,120,150\n'
     put(raw / "bb_landmark" / "loose_bb_train.csv", (table + '"n000016/0002_01",0,0,50,50\nn000016,1\n').encode())
-    folder = build(raw, tmp_path / "out", "faces", set="vox-vgg-2")
-    found = {row["image_name"]: row for row in rows(folder, "faces")}
+    meta = (
+        'Class_ID, Name, Sample_Num, Flag, Gender\nn000016, "Somebody", 3, 1, m\nn000999, "Zoe\u0308_Zane", 3, 1, f\n'
+    )
+    put(raw / "meta" / "identity_meta.csv", meta.encode())
+    put(raw / "vox1_meta.csv", VOX1.encode())
+    put(raw / "vggface1" / "Zoë_Zane" / "1.jpg", jpeg(left))
+    put(raw / "vggface1" / "Cid_Cole" / "1.jpg", jpeg(left))
+    folder = build(raw, tmp_path / "out", "faces")
+    seen = {row["name"]: row["name_in_vggface2"] for row in rows(folder, "faces")}
+    assert seen == {"Somebody": True, "Zoë_Zane": True, "Cid_Cole": False}
+    found = {row["image_name"]: row for row in rows(folder, "faces") if row["subset"] == "vox2"}
     assert {name: row["n_faces"] for name, row in found.items()} == {"0001_01.jpg": 2, "0001_02.jpg": 2}
     assert found["0001_01.jpg"]["box"]["right"] < 448 < found["0001_02.jpg"]["box"]["left"]
     assert found["0001_02.jpg"]["release_box"] == {"left": 588, "top": 40, "right": 708, "bottom": 190}
@@ -328,3 +340,25 @@ def test_stored_features_are_those_of_the_recording(built, release, tmp_path):
     entry = next(entry for entry in row["fields"] if entry["name"] == "vfmr.array")
     data = (folder.path / row["shard"]).read_bytes()
     assert decode_array(data[entry["offset"] : entry["offset"] + entry["size"]]).shape == (257, row["samples"] // 160)
+
+
+@pytest.mark.real
+def test_real_portraits_of_voxceleb_people_become_faces_of_the_real_table(real, tmp_path):
+    """The 14 faces of HQ-VoxCeleb under their own names, as VGGFace has them, with the whole official table."""
+    raw = tmp_path / "raw"
+    put(raw / "vox1_meta.csv", (real / "voxceleb_meta" / "vox1_meta.csv").read_bytes())
+    (raw / "vggface1").symlink_to(real / "faces" / "hq_voxceleb")
+    voice = sorted((real / "voices" / "librispeech").rglob("*.flac"))[0]
+    put(raw / "wav" / "id10045" / VIDEOS[0] / "00001.flac", voice.read_bytes())
+    folder = build(raw, tmp_path / "out", "faces", "voices", splits="svhf", min_confidence=0.9)
+    found = rows(folder, "faces")
+    assert len(found) == 14 and {row["split"] for row in found} == {"validation", "test"}
+    assert {row["name"]: row["split"] for row in found}["Emraan_Hashmi"] == "test"
+    assert all(row["det_conf"] > 0.96 and row["n_faces"] == 1 for row in found)
+    # The authors' own alignment puts the pupils 0.243 of the side apart.
+    assert all(row["ipd"] == pytest.approx(0.243 * row["width"], rel=0.05) for row in found)
+    assert [row["reason"] for row in rejected(folder)] == [
+        "1,246 people have neither a folder nor an archive of pictures, the first A.J._Buckley"
+    ]
+    heard = rows(folder, "voices")[0]
+    assert heard["speech_seconds"] > 0.5 * heard["seconds"]

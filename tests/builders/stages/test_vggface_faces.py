@@ -94,7 +94,7 @@ def test_openface_puts_three_points_into_the_template():
 def test_real_portraits_give_a_face_each_and_bad_pictures_none(real):
     """At VFMR's threshold of 0.9: good portraits of seven sources; no face where there is none."""
     detector, how = open_detector("mtcnn"), VoxVggOptions()
-    good = [path for path in sorted((real / "faces").rglob("*")) if path.suffix in (".jpg", ".png")]
+    good = [path for path in sorted((real / "faces").rglob("*")) if path.suffix in (".jpg", ".png")][::2]
     lost = []
     for path in good:
         picture = decoded(path.read_bytes())
@@ -107,7 +107,7 @@ def test_real_portraits_give_a_face_each_and_bad_pictures_none(real):
         assert face.shape == (112, 112, 3) and found["ipd"] > 8
         eyes = [(point["x"], point["y"]) for point in found["points"][:2]]
         assert all(found["box"][0] < x < found["box"][2] and found["box"][1] < y < found["box"][3] for x, y in eyes)
-    assert len(good) > 70 and len(lost) <= 2, lost
+    assert len(good) > 35 and len(lost) <= 1, lost
     for path in sorted((real / "bad" / "no_face").iterdir()):
         with pytest.raises(Reject, match="no face of score 0.9"):
             find_face(decoded(path.read_bytes()), detector, None, how)
