@@ -92,3 +92,9 @@ def pack(folder: Path, archive: Path, root: Path) -> None:
                 entry.external_attr = 0o644 << 16
                 file.writestr(entry, path.read_bytes())
     shutil.rmtree(folder)
+
+
+def pack_folders(out: Path, unpacked: tuple[str, ...]) -> None:
+    """Every folder of a release but `unpacked` becomes a stored zip of its name, its content at the top."""
+    for folder in sorted(path for path in out.iterdir() if path.is_dir() and path.name not in unpacked):
+        pack(folder, out / f"{folder.name}.zip", folder)

@@ -5,23 +5,22 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..stages.voice_face_facts import FORGED_MARK
-from .forging import Progress, in_processes, new_release, pack, truth_path, write, write_truth
+from .forging import Progress, in_processes, new_release, pack_folders, truth_path, write, write_truth
 from .mel_pickles import mel_dictionary
 from .snapshots import BAD, GOOD, Figure, Photo, Taken, jpeg, plan_photo, take
-from .voxceleb_people import Celebrity, Roster, roster, strangers, write_tables
-from .voxceleb_sounds import SoundOptions, plan_sounds, sound_of, write_sound
+from .voxceleb_options import VoxcelebOptions
+from .voxceleb_people import Celebrity, person_truth, strangers, write_tables
+from .voxceleb_sounds import forge_sounds
 
 __all__ = ["ForgeOptions", "forge", "truth_path"]
 
-SIZES = {"tiny": (3, 7, 4, 3.0), "small": (12, 12, 6, 5.0)}
-"""People of each subset, pictures of each, recordings of each, seconds of each."""
 LEAST_GOOD = 3
 """Good pictures that HQ-VoxCeleb wants of a person."""
 PUPILS = (0.381, 0.623, 0.481)
@@ -33,23 +32,11 @@ UNPACKED = ("meta_info", "vox1", "vox2")
 
 
 @dataclass(frozen=True)
-class ForgeOptions:
+class ForgeOptions(VoxcelebOptions):
     """What to forge; the same options give the same bytes."""
 
-    size: str = field(
-        default="tiny",
-        metadata={
-            "help": "tiny: 3 people of each subset, for tests; small: 12, for a look at everything",
-            "choices": tuple(SIZES),
-        },
-    )
-    people: int = field(default=0, metadata={"help": "people of each subset, 1..400 (0: as the size has)"})
-    images: int = field(default=0, metadata={"help": "pictures of each person, 1..100 (0: as the size has)"})
-    utterances: int = field(
-        default=-1, metadata={"help": "recordings of each person, 0..200 (-1: as the size has; 0: no audio at all)"}
-    )
-    videos: int = field(default=2, metadata={"help": "videos that a person's recordings come from"})
-    seconds: float = field(default=0.0, metadata={"help": "nominal length of a recording, 1..60 (0: as the size has)"})
+    sizes: ClassVar[dict[str, tuple[int, int, int, float]]] = {"tiny": (3, 7, 4, 3.0), "small": (12, 12, 6, 5.0)}
+
     source: str = field(
         default="candidates",
         metadata={
@@ -57,44 +44,16 @@ class ForgeOptions:
             "choices": ("candidates", "release"),
         },
     )
-    archives: bool = field(default=False, metadata={"help": "zips as published in place of plain folders"})
     mels: bool = field(
         default=False, metadata={"help": "with source release: SF2F's pickled spectrograms beside the recordings"}
     )
-    faults: bool = field(default=True, metadata={"help": "a noisy and a silent recording of each person"})
-    link: bool = field(
-        default=True,
-        metadata={"help": "a voice that fits the face; without, everybody has somebody else's: the null control"},
-    )
-    seed: int = field(default=0, metadata={"help": "population and everything else"})
 
     def __post_init__(self) -> None:
-        for name, given in (("size", tuple(SIZES)), ("source", ("candidates", "release"))):
-            if getattr(self, name) not in given:
-                raise ValueError(f"{name} must be one of {', '.join(given)}, got {getattr(self, name)!r}.")
-        people, images, utterances, seconds = SIZES[self.size]
-        settled = {
-            "people": self.people or people,
-            "images": self.images or images,
-            "utterances": utterances if self.utterances < 0 else self.utterances,
-            "seconds": float(self.seconds or seconds),
-        }
-        for name, value in settled.items():
-            object.__setattr__(self, name, value)
-        limits = {"people": (1, 400), "images": (1, 100), "utterances": (0, 200), "videos": (1, 50), "seconds": (1, 60)}
-        for name, (low, high) in limits.items():
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(f"{name} must lie in {low}..{high}, got {getattr(self, name)}.")
+        super().__post_init__()
+        if self.source not in ARCHIVES:
+            raise ValueError(f"source must be one of {', '.join(sorted(ARCHIVES))}, got {self.source!r}.")
         if self.mels and self.source != "release":
             raise ValueError("mels are part of SF2F's tree of the release: give source release too")
-
-    @property
-    def sounds(self) -> SoundOptions:
-        return SoundOptions(self.utterances, self.videos, self.seconds, self.seed, self.faults)
-
-    @property
-    def roster(self) -> Roster:
-        return roster(self.people, self.seed, self.link)
 
 
 def forge(out: Path, options: ForgeOptions, progress: Progress | None = None, workers: int = 1) -> dict[str, Any]:
@@ -111,25 +70,13 @@ def forge(out: Path, options: ForgeOptions, progress: Progress | None = None, wo
         written += write(out / FORGED_MARK, json.dumps(mark).encode())
         done = in_processes(partial(_forge_person, out, options), len(chosen), workers, progress)
         if options.archives:
-            pack_folders(out)
+            pack_folders(out, UNPACKED)
     pictures = {place: facts for found, _, _ in done for place, facts in found.items()}
     recordings = {place: facts for _, found, _ in done for place, facts in found.items()}
     truth = {"options": asdict(options), "people": [person_truth(one) for one in chosen]}
     write_truth(out, truth | {"pictures": pictures, "recordings": recordings})
     counts = {"people": len(chosen), "pictures": len(pictures), "recordings": len(recordings)}
     return counts | {"bytes": written + sum(size for _, _, size in done)}
-
-
-def person_truth(one: Celebrity) -> dict[str, Any]:
-    """A table row, how the name is spelt on disk and the latents behind face and voice."""
-    facts = {name: value for name, value in asdict(one).items() if name != "person"}
-    return facts | {"folder": one.folder, "split": one.split, **asdict(one.person), "gender": one.gender}
-
-
-def pack_folders(out: Path) -> None:
-    """Every folder of a release but the tables and spectrograms becomes a stored zip of its name."""
-    for folder in sorted(path for path in out.iterdir() if path.is_dir() and path.name not in UNPACKED):
-        pack(folder, out / f"{folder.name}.zip", folder)
 
 
 def _forge_person(out: Path, options: ForgeOptions, number: int) -> tuple[dict[str, Any], dict[str, Any], int]:
@@ -147,20 +94,6 @@ def _forge_person(out: Path, options: ForgeOptions, number: int) -> tuple[dict[s
     return pictures, recordings, size + heard
 
 
-def forge_sounds(out: Path, one: Celebrity, options: SoundOptions, archives: bool) -> tuple[dict[str, Any], int]:
-    """A person's recordings and face tracks: (truth by place, bytes).
-
-    With `archives` they lie in folders named as VoxCeleb's zips, ready to be packed.
-    """
-    found, size = {}, 0
-    for utterance in plan_sounds(one, options):
-        sound, facts = sound_of(utterance)
-        place, written = write_sound(out, utterance, sound, f"{one.subset}_{one.set}" if archives else "")
-        found[place] = facts | {"name": one.name, "subset": one.subset, "video": utterance.video, "key": utterance.key}
-        size += written
-    return found, size
-
-
 def candidate_kinds(number: int, images: int) -> list[str]:
     """What a person's pictures show, in order: half are good, the rest takes up where the last person's ended.
 
@@ -172,7 +105,7 @@ def candidate_kinds(number: int, images: int) -> list[str]:
 
 
 def _candidates(options: ForgeOptions, number: int) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
-    """(place, file, truth) of a person's web images, in an order that says nothing; every sixth is a PNG."""
+    """(place, file, truth) of a person's web images, in an order that says nothing; every fifth is a PNG."""
     one = options.roster.chosen[number]
     subset = ("vox1", "vox2").index(one.subset)
     kinds = candidate_kinds(number, options.images)
@@ -181,7 +114,7 @@ def _candidates(options: ForgeOptions, number: int) -> Iterator[tuple[str, bytes
     for place, taken in enumerate(order.tolist()):
         photo = plan_photo(kinds[taken], one.person, (options.seed, subset, one.row, taken), others)
         shown = take(photo)
-        png = taken % 6 == 5
+        png = taken % 5 == 4
         data = bytes(cv2.imencode(".png", shown.picture)[1]) if png else jpeg(shown.picture, photo.quality)
         yield f"{one.subset}/{one.folder}/{place + 1:06d}.{'png' if png else 'jpg'}", data, shown.truth
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .heads import head
+from .heads import still
 from .people import Person
 from .portrait import HEAD, Picture, Points, resample, soft_mask, thin_plate
 
@@ -18,6 +18,15 @@ _NOSE = 0.38
 """Height of the nose tip over the ellipsoid: half a pupil distance in front of the eyes, an adult's proportion."""
 _NECK = 0.8
 """Length of the neck, which takes up the turn between head and shoulders, in pupil distances."""
+
+_SMILE = {
+    **dict.fromkeys((48, 60), (-0.13, -0.11)), **dict.fromkeys((54, 64), (0.13, -0.11)),
+    49: (-0.07, -0.04), 53: (0.07, -0.04), 59: (-0.05, 0.02), 55: (0.05, 0.02),
+    **dict.fromkeys((50, 51, 52), (0.0, -0.02)), **dict.fromkeys((56, 57, 58), (0.0, 0.08)),
+    61: (-0.03, -0.05), 62: (0.0, -0.04), 63: (0.03, -0.05), 65: (0.03, 0.07), 66: (0.0, 0.09), 67: (-0.03, 0.07),
+    31: (-0.03, -0.01), 35: (0.03, -0.01), **dict.fromkeys((40, 41, 46, 47), (0.0, -0.03)),
+}  # fmt: skip
+"""How far the broadest smile moves a landmark across and down, in pupil distances."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +103,19 @@ def _turn(layers: Picture, goal: Points, forward: bool) -> Picture:
     return np.dstack([resample(layers[..., :4], place), resample(layers[..., 4:], place)])
 
 
-def turned(person: Person, day: int, look: Look) -> Turned:
-    """The head of a person on a day (1 or 2), turned about its vertical axis by the yaw, then lifted by the pitch."""
-    shown = head(person, day)
-    colour, points = shown.colour[0].astype(np.float32), shown.points
+def turned(person: Person, day: int, look: Look, scale: float = 1.0) -> Turned:
+    """The head of a person on a day (1 or 2), turned about its vertical axis by the yaw, then lifted by the pitch.
+
+    At `scale` 1 the pupils are about 90 px apart.
+    """
+    shown, points = still(person, day)
+    if scale != 1.0:
+        shown = np.asarray(cv2.resize(shown, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+        points = (points + 0.5) * scale - 0.5
+    colour = shown.astype(np.float32)
     if look.smile:
         colour, points = _smiling(colour, points, look.smile)
-    rows, columns = np.mgrid[0 : HEAD[1], 0 : HEAD[0]].astype(np.float64)
+    rows, columns = np.mgrid[0 : colour.shape[0], 0 : colour.shape[1]].astype(np.float64)
     middle = pupils(points).mean(0)
     depth, share = _depth(points, columns, rows), _turning(points, rows)
     sine, cosine = np.sin(np.radians(look.yaw)), np.cos(np.radians(look.yaw))
@@ -131,7 +146,7 @@ def _lit(colour: Picture, depth: Picture, light: tuple[float, float]) -> Picture
     right, up = light
     if not (right or up):
         return colour
-    smooth = cv2.GaussianBlur(depth, (0, 0), 5)
+    smooth = cv2.GaussianBlur(depth, (0, 0), 5 * depth.shape[1] / HEAD[0])
     slope = np.stack([-np.gradient(smooth, axis=1), np.gradient(smooth, axis=0)], -1)
     facing = slope / np.sqrt(1 + (slope**2).sum(-1, keepdims=True))
     factor = np.clip(1 + 1.4 * (facing[..., 0] * right + facing[..., 1] * up), 0.25, 1.5)
@@ -145,33 +160,40 @@ def _smiling(colour: Picture, points: Points, degree: float) -> tuple[Picture, P
     left, right = pupils(points)
     unit = right[0] - left[0]
     goal = points.copy()
-    middle = points[62, 0]
-    moves = {
-        **dict.fromkeys((48, 60), (-0.13, -0.11)), **dict.fromkeys((54, 64), (0.13, -0.11)),
-        49: (-0.07, -0.04), 53: (0.07, -0.04), 59: (-0.05, 0.02), 55: (0.05, 0.02),
-        **dict.fromkeys((50, 51, 52), (0.0, -0.02)), **dict.fromkeys((56, 57, 58), (0.0, 0.08)),
-        61: (-0.03, -0.05), 62: (0.0, -0.04), 63: (0.03, -0.05), 65: (0.03, 0.07), 66: (0.0, 0.09), 67: (-0.03, 0.07),
-        31: (-0.03, -0.01), 35: (0.03, -0.01), **dict.fromkeys((40, 41, 46, 47), (0.0, -0.03)),
-    }  # fmt: skip
-    for number, move in moves.items():
+    for number, move in _SMILE.items():
         goal[number] += np.array(move) * degree * unit
-    hull = np.array([[0, 0], [1, 0], [0, 1], [1, 1], [0.5, 0], [0.5, 1], [0, 0.5], [1, 0.5]]) * HEAD
-    picture = resample(colour, thin_plate(np.vstack([goal, hull]), np.vstack([points, hull]), HEAD, 8))
-    opening = soft_mask(goal[[60, 61, 62, 63, 64, 65, 66, 67]], 0.8)[..., None] * (picture[..., 3:] / 255)
-    columns = np.arange(HEAD[0], dtype=np.float32)
-    edge = np.abs(columns - middle) / (0.5 * (goal[54, 0] - goal[48, 0]))
-    gaps = 1 - 0.10 * (np.abs(((columns - middle) / (0.09 * unit)) % 1 - 0.5) < 0.06)
-    teeth = np.clip(1.0 - 0.55 * edge**2, 0.2, 1) * gaps
+    top, bottom = int(left[1] - 0.4 * unit), int(points[8, 1] + 0.4 * unit)
+    first, last = int(points[0, 0] - 0.3 * unit), int(points[16, 0] + 0.3 * unit)
+    area = slice(max(0, top), bottom), slice(max(0, first), last)
+    corner = np.array([area[1].start, area[0].start])
+    part = np.ascontiguousarray(colour[area])
+    size = (part.shape[1], part.shape[0])
+    along = np.linspace(0, 1, 5)
+    rim = np.array([(x, y) for x in along for y in along if {x, y} & {0.0, 1.0}]) * size
+    place = thin_plate(np.vstack([goal - corner, rim]), np.vstack([points - corner, rim]), size, 8)
+    moved = resample(part, place)
+    picture = colour.copy()
+    picture[area] = np.clip(_mouth_of_a_smile(moved, goal - corner, unit, degree), 0, 255)
+    return picture, goal
+
+
+def _mouth_of_a_smile(part: Picture, points: Points, unit: float, degree: float) -> Picture:
+    """Teeth between the lips and the folds from nose to mouth, painted onto a face already moved."""
+    size = (part.shape[1], part.shape[0])
+    opening = soft_mask(points[60:68], 0.8, size)[..., None] * (part[..., 3:] / 255)
+    aside = np.arange(size[0], dtype=np.float32) - points[62, 0]
+    gaps = 1 - 0.10 * (np.abs((aside / (0.09 * unit)) % 1 - 0.5) < 0.06)
+    teeth = np.clip(1.0 - 0.55 * (aside / (0.5 * (points[54, 0] - points[48, 0]))) ** 2, 0.2, 1) * gaps
     paint = teeth[None, :, None] * np.array([205, 220, 228], np.float32)
-    picture[..., :3] += (paint - picture[..., :3]) * opening * min(1.0, 1.6 * degree)
-    folds = np.zeros((HEAD[1], HEAD[0]), np.uint8)
+    part[..., :3] += (paint - part[..., :3]) * opening * min(1.0, 1.6 * degree)
+    folds = np.zeros(size[::-1], np.uint8)
     for nostril, corner, side in ((31, 48, -1.0), (35, 54, 1.0)):
-        start = goal[nostril] + (side * 0.06 * unit, -0.04 * unit)
-        end = goal[corner] + (side * 0.12 * unit, 0.02 * unit)
+        start = points[nostril] + (side * 0.06 * unit, -0.04 * unit)
+        end = points[corner] + (side * 0.12 * unit, 0.02 * unit)
         bow = (start + end) / 2 + (side * 0.07 * unit, 0.0)
         share = np.linspace(0, 1, 12)[:, None]
-        curve = (1 - share) ** 2 * start + 2 * share * (1 - share) * bow + share**2 * end
-        cv2.polylines(folds, [np.round(curve * 16).astype(np.int32)], False, 255, 3, cv2.LINE_AA, 4)
-    shade = cv2.GaussianBlur(folds.astype(np.float32) / 255, (0, 0), 2.2)
-    picture[..., :3] *= 1 - 0.5 * degree * shade[..., None]
-    return np.clip(picture, 0, 255), goal
+        curve = np.round(((1 - share) ** 2 * start + 2 * share * (1 - share) * bow + share**2 * end) * 16)
+        cv2.polylines(folds, [curve.astype(np.int32)], False, 255, max(1, round(unit / 30)), cv2.LINE_AA, 4)
+    shade = cv2.GaussianBlur(folds.astype(np.float32) / 255, (0, 0), unit / 40)
+    part[..., :3] *= 1 - 0.5 * degree * shade[..., None]
+    return part

@@ -1,9 +1,10 @@
 """Made-up people of VoxCeleb: who stands in which row of which published table, under which ids and names."""
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -156,3 +157,9 @@ def write_tables(out: Path, people: Roster, pictures: int = 0) -> int:
         "full_vox2_meta.csv": vox2,
     }
     return sum(write(out / "meta_info" / name, ("\n".join(lines) + "\n").encode()) for name, lines in files.items())
+
+
+def person_truth(one: Celebrity) -> dict[str, Any]:
+    """A table row, how the name is spelt on disk and the latents behind face and voice."""
+    facts = {name: value for name, value in asdict(one).items() if name != "person"}
+    return facts | {"folder": one.folder, "split": one.split, **asdict(one.person), "gender": one.gender}

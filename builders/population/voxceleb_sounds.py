@@ -206,3 +206,17 @@ def write_sound(out: Path, utterance: Utterance, sound: NDArray[np.int16], archi
     member = f"{home}{folder}/{utterance.place}.{ending}"
     size = write(out / member, encode(sound))
     return member, size + write(out / f"{beside}txt/{utterance.place}.txt", track_text(utterance).encode())
+
+
+def forge_sounds(out: Path, one: Celebrity, options: SoundOptions, archives: bool) -> tuple[dict[str, Any], int]:
+    """A person's recordings and face tracks: (truth by place, bytes).
+
+    With `archives` they lie in folders named as VoxCeleb's zips, ready to be packed.
+    """
+    found, size = {}, 0
+    for utterance in plan_sounds(one, options):
+        sound, facts = sound_of(utterance)
+        place, written = write_sound(out, utterance, sound, f"{one.subset}_{one.set}" if archives else "")
+        found[place] = facts | {"name": one.name, "subset": one.subset, "video": utterance.video, "key": utterance.key}
+        size += written
+    return found, size

@@ -37,7 +37,7 @@ def forged(out: Path, **options) -> tuple[Path, dict]:
 
 @pytest.fixture(scope="module")
 def candidates(tmp_path_factory) -> tuple[Path, dict]:
-    return forged(tmp_path_factory.mktemp("forged") / "candidates", people=3, images=7, utterances=4, seconds=2.5)
+    return forged(tmp_path_factory.mktemp("forged") / "candidates", people=3, images=5, utterances=4, seconds=2.5)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_candidates_lie_as_the_builder_is_told(candidates):
     assert {recording(name).key for name in sounds} == {
         f"{Path(name).as_posix()[4:-4].replace('/', '_')}" for name in tracks
     }
-    assert len(pictures) == 6 * 7 and len(sounds) == 6 * 4
+    assert len(pictures) == 6 * 5 and len(sounds) == 6 * 4
     assert {Path(name).suffix for name in pictures} == {".jpg", ".png"}
     assert is_forged(open_raw(str(out)))
 
@@ -238,7 +238,7 @@ def test_a_written_stream_is_what_pickle_reads_and_resembles_what_it_writes(prot
 
 
 def test_the_same_options_give_the_same_bytes_with_any_number_of_workers(tmp_path):
-    small = ForgeOptions(people=1, images=4, utterances=2, seconds=1.0, seed=4)
+    small = ForgeOptions(people=1, images=2, utterances=1, seconds=1.0, seed=4)
     for name, workers in (("one", 1), ("two", 2)):
         forge(tmp_path / name, small, workers=workers)
     assert files(tmp_path / "one") == files(tmp_path / "two")

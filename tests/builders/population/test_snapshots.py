@@ -54,7 +54,7 @@ def test_mtcnn_finds_the_good_ones_alone_too(good):
 
 
 def test_each_kind_is_what_its_name_says():
-    for subject in (1, 2):
+    for subject in (1,):
         truth = {kind: photo(kind, subject).truth for kind in KINDS}
         assert max(abs(truth[GOOD]["yaw"]), abs(truth[GOOD]["pitch"])) <= 3
         assert truth[GOOD]["smile"] <= 0.1 and truth[GOOD]["pupil_distance"] >= 40
