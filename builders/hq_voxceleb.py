@@ -9,6 +9,7 @@ from .core.stage import Clock, Rejection
 from .stages.candidates import candidate_units, read_candidates
 from .stages.hq_faces import FACES
 from .stages.hq_options import HqVoxCelebOptions
+from .stages.hq_pairing import lonely_people, without
 from .stages.hq_release import face_units, hq_voice_units, read_face, read_mel_sample
 from .stages.release_files import release_files
 from .stages.voice_face_facts import PERSON, VOICE_TERMS, is_forged, terms
@@ -56,13 +57,15 @@ class HqVoxCeleb(Builder):
         identities = read_identities(raw)
         for problem in identities.problems:
             yield Rejection(problem.key, config, "", "table", problem.place, problem.reason)
-        corpus, files = self._corpus(raw, config, identities), release_files(raw, config)
+        corpus, files = self._corpus(raw, config, identities), list(release_files(raw, config))
         if config == VOICES.name:
             listed = hq_voice_units(files, corpus)
         elif self.how.source == "candidates":
             listed = candidate_units(files, corpus)
         else:
             listed = face_units(files, corpus, self.how.min_images)
+        if self.how.paired and self.how.source == "release":
+            listed = without(listed, lonely_people(files, corpus))
         for item in listed:
             yield item
             if isinstance(item, Unit):

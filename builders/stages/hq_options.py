@@ -35,6 +35,14 @@ class HqVoxCelebOptions(VoiceReleaseOptions, CandidateOptions):
         metadata={"help": "people with fewer faces are left out (default: 1 of a release, 3 of candidates)"},
     )
 
+    paired: bool = field(
+        default=True,
+        metadata={
+            "help": "of a release, only people with a face and a voice, in each subset of which both are here, as SF2F "
+            "takes them; --no-paired keeps everybody"
+        },
+    )
+
     def settled(self) -> "HqVoxCelebOptions":
         return replace(self, vad=self.voice.speech.vad, detector_sha256=self._file_sha256()).explicit()
 

@@ -1,7 +1,6 @@
 """HQ-VoxCeleb as published: face crops in folders by name, and mel dictionaries where no sound is there."""
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from .release_files import ReleaseFile, read_file
 from .voice_face_facts import person_key
 from .voice_listing import Corpus, strays, voice_key, voice_person, voice_units
 from .voices import VOICES
-from .voxceleb_tables import Identities, Identity
+from .voxceleb_tables import Identities, Identity, composed
 
 MAX_PICTURE_BYTES = 64 << 20
 """The samples of the authors' repository have up to 2400 x 2400 px and 1 MB."""
@@ -35,6 +34,12 @@ WHITE = 250
 PICTURES = ("masked_faces", "origin_faces")
 _FACE = re.compile(r"(?:.*/)?(vox[12])/(masked_faces|origin_faces)/([^/]+)/(\d{1,4})\.jpe?g", re.ASCII | re.IGNORECASE)
 _OF_FACES = re.compile(r"(?:.*/)?vox[12]/(?:masked_faces|origin_faces)/.+")
+
+
+def face_place(member: str) -> tuple[str, str, str, int] | None:
+    """Subset, masked_faces or origin_faces, folder name and number of a published face; None for any other file."""
+    found = _FACE.fullmatch(member)
+    return (found[1], found[2].lower(), found[3], int(found[4])) if found else None
 
 
 @dataclass
@@ -52,10 +57,10 @@ def face_units(files: Iterable[ReleaseFile | Rejection], corpus: Corpus, min_ima
     for file in files:
         if isinstance(file, Rejection):
             yield file
-        elif place := _FACE.fullmatch(file.name):
-            subset, kind, name, number = place.groups()
-            face = found[subset, unicodedata.normalize("NFC", name)][int(number)]
-            if face.files.setdefault(kind.lower(), file) is not file:
+        elif place := face_place(file.name):
+            subset, kind, name, number = place
+            face = found[subset, composed(name)][number]
+            if face.files.setdefault(kind, file) is not file:
                 face.again.append(file)
         elif _OF_FACES.fullmatch(file.name):
             other.append(file)
@@ -189,7 +194,7 @@ def hq_voice_units(files: Iterable[ReleaseFile | Rejection], corpus: Corpus) -> 
 
 def _mel_problem(about: MelPlace, file: ReleaseFile, person: Identity | None, identities: Identities) -> str:
     if person is None:
-        return unknown(identities, f"{about.subset}/{unicodedata.normalize('NFC', about.folder)}")
+        return unknown(identities, f"{about.subset}/{composed(about.folder)}")
     if person.speaker and person.speaker != about.speaker:
         return f"{about.speaker} in the folder of {person.name}, who is {person.speaker} in the meta tables"
     return f"{file.size:,} bytes, expected at most {MAX_MEL_BYTES:,}" if file.size > MAX_MEL_BYTES else ""

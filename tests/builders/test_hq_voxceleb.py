@@ -195,6 +195,22 @@ def test_people_with_too_few_faces_are_left_out_when_asked(raw, tmp_path):
     assert "1 faces of vox1/Zo\u00eb_Kravitz, expected at least 2 (--min-images)" in reasons
 
 
+def test_people_with_faces_or_voices_alone_are_left_out_unless_asked_for(files, tmp_path):
+    """Zoe has no voice, A.J. no face; vox2 has faces only and keeps them."""
+    some = {n: d for n, d in files.items() if "mel_spec" not in n and "aac/" not in n and "A.J._Buckley" not in n}
+    raw = lay(some, tmp_path / "some")
+    out = build(raw, tmp_path / "paired", features="")
+    assert {row["name"] for row in rows(out, "faces").values()} == {"Eartha_Kitt", "\u017dydr\u016bnas_Savickas"}
+    assert {row["name"] for row in rows(out, "voices").values()} == {"Eartha_Kitt"}
+    told = {row["place"]: row for c in ("faces", "voices") for row in left_out(out, c) if row["stage"] == "pairing"}
+    assert told.keys() == {"hq_voxceleb/vox1/Zo\u00eb_Kravitz", "hq_voxceleb/vox1/A.J._Buckley"}
+    assert told["hq_voxceleb/vox1/A.J._Buckley"]["reason"].startswith("3 voices of a person without a face here")
+    assert json.loads(told["hq_voxceleb/vox1/Zo\u00eb_Kravitz"]["measured"]) == {"faces": 1}
+    everybody = build(raw, tmp_path / "everybody", features="", paired=False)
+    assert {row["name"] for row in rows(everybody, "voices").values()} == {"Eartha_Kitt", "A.J._Buckley"}
+    assert not [row for row in left_out(everybody, "faces") if row["stage"] == "pairing"]
+
+
 def test_plain_load_dataset_reads_both_configs(built_hq, tmp_path, monkeypatch):
     import datasets
 
