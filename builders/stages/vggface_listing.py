@@ -9,10 +9,12 @@ vggface1/files/A.J._Buckley.txt     optional: VGGFace's lists, also in files/
 """
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from pathlib import PurePosixPath
 
 from ..core.raw import ARCHIVES, Entry, Folder, unsafe
@@ -64,7 +66,7 @@ class FaceListing:
     def top_names(self) -> set[str]:
         """Names at the release's root that hold pictures, boxes or lists, and hence no recordings."""
         found = {place.split("/")[0] for place, _ in self._places.values()}
-        roots = [root for root in ROOTS if root and self.raw.names(root)]
+        roots = [root for root in ROOTS if root and (self.raw.names(root) or self._is_archive(root))]
         found |= {root.split("/")[0] for root in roots} | {LISTS, LOOSE_BOXES}
         return found | {name + ending for name in found for ending in ARCHIVES}
 
@@ -130,8 +132,8 @@ class FaceListing:
         return found
 
     def _list(self, name: str) -> dict[str, PublishedBox] | None:
-        for base in VGGFACE1:
-            place = f"{base}/{LISTS}/{name}.txt".lstrip("/")
+        for base, form in product(VGGFACE1, (name, unicodedata.normalize("NFD", name))):
+            place = f"{base}/{LISTS}/{form}.txt".lstrip("/")
             if self.raw.exists(place):
                 return read_list(self.raw.read(place, MAX_LIST_BYTES), place, self.problems)
         return None
