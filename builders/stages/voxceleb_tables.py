@@ -15,7 +15,7 @@ SPLIT_RULE = "index_mod10"
 """Row i of a table, counted from 0 in file order: i % 10 of 8 is test, 9 validation, else train (SF2F's code)."""
 MAX_TABLE_BYTES = 16 << 20
 """The largest published table has 0.3 MB."""
-FOLDERS = ("", "meta_info", "meta", "vox1", "vox2", "voxceleb_meta")
+FOLDERS = ("", "meta_info", "meta", "vox1", "vox2", "voxceleb_meta", "HQ-VoxCeleb/meta_info")
 """Where published trees keep their tables, from the release's root."""
 
 VOX1_COLUMNS = {

@@ -92,6 +92,23 @@ def test_broken_and_doubled_archives_are_rows(files, tmp_path):
     assert kinds == {"extra archive": "aac.tar", "unreadable archive": "wav2.zip", "empty archive": "txt2.zip"}
 
 
+def test_names_and_links_that_lead_elsewhere_are_rows_and_never_read(files, tmp_path):
+    lay(files, tmp_path / "raw")
+    (tmp_path / "elsewhere.wav").write_bytes(files[HERE])
+    (tmp_path / "raw/wav/id10001/1zcIwhmdeo4/00006.wav").symlink_to(tmp_path / "elsewhere.wav")
+    with zipfile.ZipFile(tmp_path / "raw" / "more.zip", "w") as archive:
+        archive.writestr("../wav/id10001/1zcIwhmdeo4/00007.wav", files[HERE])
+        archive.writestr("/wav/id10001/1zcIwhmdeo4/00008.wav", files[HERE])
+    units, rows = listed(open_raw(str(tmp_path / "raw")))
+    assert not [key for key in units if key.endswith(("00006", "00007", "00008"))]
+    refused = sorted(row.reason for row in rows if row.reason.startswith("refused"))
+    assert refused == [
+        "refused: a link that leads out of the release",
+        "refused: absolute path",
+        "refused: path with '..'",
+    ]
+
+
 def test_a_recording_becomes_its_sound_its_arrays_and_its_facts(files, said, tmp_path):
     raw = lay(files, tmp_path, archived=True)
     units, _ = listed(raw)
