@@ -7,13 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 from PIL import Image
+
+if TYPE_CHECKING:
+    from .vp8l import Vp8lEncoder
 
 MAX_PIXELS = 1 << 25
 """Largest picture decoded, 32 M pixels (96 MiB as RGB): checked in the header, before any pixel is touched."""
@@ -132,7 +135,8 @@ def _u24(value: int) -> bytes:
 class ClipWriter:
     """Encode frames one by one into an animated WebP; `finish` closes the container.
 
-    `effort` 0 (fast) to 6 (small) is lossless; a `quality` of 0 to 100 writes lossy frames in the same container.
+    `effort` 0 (fast) to 6 (small) is lossless: 0 is this package's encoder, above it libwebp of that method writes the
+    frame too and the shorter one stays. A `quality` of 0 to 100 writes lossy frames in the same container.
     """
 
     def __init__(self, effort: int = 0, quality: int | None = None, fps: int = 28) -> None:
@@ -143,7 +147,8 @@ class ClipWriter:
         self.effort, self.quality, self.fps = effort, quality, fps
         self.size: tuple[int, int] | None = None
         self._count = 0
-        self._file = bytearray()
+        self._parts: list[bytes] = []
+        self._lossless = _vp8l() if quality is None else None
 
     def add(self, frame: NDArray[np.uint8]) -> bytes:
         """Append (H, W, 3) uint8 RGB and return its encoded payload. Raises ValueError if the size changes."""
@@ -151,33 +156,47 @@ class ClipWriter:
         if self.size not in (None, size):
             raise ValueError(f"frame {self._count + 1} is {size[0]}x{size[1]}, the clip {self.size}")
         self.size = size
-        still = io.BytesIO()
-        if self.quality is None:
-            # Pillow's quality is a second effort dial when lossless; beyond 50 it costs much and saves 1 %.
-            Image.fromarray(frame).save(
-                still, "WEBP", lossless=True, method=self.effort, quality=50 * (self.effort > 0)
-            )
-        else:
-            Image.fromarray(frame).save(still, "WEBP", quality=self.quality, method=max(self.effort, 4))
-        payload = _still_payload(still.getvalue())
+        payload = self._encoded(frame)
         canvas = _u24(size[0] - 1) + _u24(size[1] - 1)
         if not self._count:
-            self._file += b"RIFF\0\0\0\0WEBP" + _chunk(b"VP8X", b"\x02\0\0\0" + canvas) + _chunk(b"ANIM", b"\0" * 6)
+            self._parts = [_chunk(b"VP8X", b"\x02\0\0\0" + canvas), _chunk(b"ANIM", b"\0" * 6)]
         # WebP counts whole milliseconds: round the frame's end, so that rounding never adds up.
         lasts = round((self._count + 1) * 1000 / self.fps) - round(self._count * 1000 / self.fps)
         head = b"\0" * 6 + canvas + _u24(lasts) + b"\x02"
-        self._file += _chunk(b"ANMF", head + _chunk(_payload_name(payload), payload))
+        self._parts.append(_chunk(b"ANMF", head + _chunk(_payload_name(payload), payload)))
         self._count += 1
         return payload
+
+    def _encoded(self, frame: NDArray[np.uint8]) -> bytes:
+        if self._lossless is None:
+            return _libwebp(frame, quality=self.quality, method=max(self.effort, 4))
+        payload = self._lossless(frame)
+        if self.effort == 0:
+            return payload
+        # Pillow's quality is a second effort dial when lossless; beyond 50 it costs much and saves 1 %.
+        return min(payload, _libwebp(frame, lossless=True, method=self.effort, quality=50), key=len)
 
     def finish(self) -> bytes:
         """The whole file; the writer is empty afterwards. Raises ValueError without frames."""
         if not self._count:
             raise ValueError("a clip needs at least one frame")
-        self._file[4:8] = struct.pack("<I", len(self._file) - 8)
-        data = bytes(self._file)
-        self._file, self._count = bytearray(), 0
+        size = 4 + sum(len(part) for part in self._parts)
+        data = b"".join([b"RIFF", struct.pack("<I", size), b"WEBP", *self._parts])
+        self._parts, self._count = [], 0
         return data
+
+
+def _vp8l() -> "Vp8lEncoder":
+    # Loads a compiler, which whoever only reads has no use for.
+    from .vp8l import Vp8lEncoder
+
+    return Vp8lEncoder()
+
+
+def _libwebp(frame: NDArray[np.uint8], **options: Any) -> bytes:
+    still = io.BytesIO()
+    Image.fromarray(frame).save(still, "WEBP", **options)
+    return _still_payload(still.getvalue())
 
 
 def _payload_name(payload: bytes) -> bytes:

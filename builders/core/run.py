@@ -2,40 +2,33 @@
 
 import fcntl
 import json
-import multiprocessing
-import os
 import platform
 import shutil
-import signal
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Any
 
-import cv2
-import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ...loaders.durable import PART
 from ...loaders.folder import FolderError
 from ...loaders.names import nearest
 from . import card
 from .builder import Builder, ReleaseOptions, Unit, find
+from .engine import engine
 from .plan import Plan, make, reconcile
 from .raw import Folder, open_raw
 from .review import Followed, open_review
-from .shard import Progress, ShardJob, ShardResult, build, is_done
+from .shard import Progress, ShardJob, ShardResult, is_done
 from .stage import Rejection
 from .writers import WRITERS
 
-LAYOUT = 1
+LAYOUT = 2
 """Raised when the same release and options give other bytes than before."""
 SPARE_BYTES = 64 << 20
 
@@ -66,6 +59,8 @@ class BuildReport:
     shards: int = 0
     built: int = 0
     frames: int = 0
+    taken: int = 0
+    """Samples kept and left out by the shards of this run."""
     read_bytes: int = 0
     written_bytes: int = 0
     elapsed: float = 0.0
@@ -76,6 +71,7 @@ class BuildReport:
     def add(self, result: ShardResult) -> None:
         self.built += 1
         self.frames += result.frames
+        self.taken += result.samples + result.rejected
         self.read_bytes += result.read_bytes
         self.written_bytes += result.written_bytes
         self.peak_memory = max(self.peak_memory, result.peak_memory)
@@ -91,7 +87,9 @@ class BuildReport:
         if not self.built:
             return [*kept, "nothing was missing"]
         total = sum(self.seconds.values()) or 1.0
-        shares = ", ".join(f"{name} {100 * spent / total:.0f} %" for name, spent in self.seconds.most_common())
+        each, name = (self.frames, "frame") if self.frames else (self.taken, "item")
+        spent = [(stage, 100 * s / total, 1000 * s / max(each, 1)) for stage, s in self.seconds.most_common()]
+        shares = f"ms a {name}: " + ", ".join(f"{stage} {ms:.2f} ({share:.0f} %)" for stage, share, ms in spent)
         pace = f"{self.frames / self.elapsed:,.1f} frames/s, {self.read_bytes / self.elapsed / 1e6:,.1f} MB/s read"
         return [
             *kept,
@@ -179,7 +177,7 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
 
 
 def _count(report: BuildReport, plan: Plan, out: Path) -> None:
-    manifest = pa.parquet.read_table(out / "tables" / "manifest.parquet").to_pylist()
+    manifest = pq.read_table(out / "tables" / "manifest.parquet").to_pylist()
     report.samples = sum(row["samples"] for row in manifest)
     report.rejected = sum(row["rejected"] for row in manifest) + len(plan.rejections)
 
@@ -258,78 +256,3 @@ def check_space(options: BuildOptions, source_bytes: int, builder: Builder) -> N
         raise OSError(
             f"{options.out}: about {needed / 1e9:.2f} GB needed, {free / 1e9:.2f} GB free. Free some, or use --subjects"
         )
-
-
-# --- engines: the same arguments, results as they come ---
-
-
-def serial(jobs: Sequence[ShardJob], workers: int, tell: Progress | None) -> Iterator[ShardResult]:
-    """One after the other in this process."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        for job in jobs:
-            yield build(job, tell)
-    finally:
-        cv2.setNumThreads(threads)
-
-
-def processes(jobs: Sequence[ShardJob], workers: int, tell: Progress | None) -> Iterator[ShardResult]:
-    """A pool of spawned processes. Raises RuntimeError when the system kills one."""
-    context = multiprocessing.get_context("spawn")
-    told = context.SimpleQueue()
-    others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(told,))
-    waiting = {pool.submit(_build_in_worker, job) for job in jobs}
-    try:
-        while waiting:
-            done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
-            while not told.empty():
-                size = told.get()
-                if tell:
-                    tell(size)
-            yield from (_result(future) for future in done)
-    except BaseException:
-        # Half-written shards are worth nothing: stop at once rather than wait minutes for them.
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in set(multiprocessing.active_children()) - others:
-            child.kill()
-            child.join()
-        raise
-    pool.shutdown()
-
-
-def _result(future: "Future[ShardResult]") -> ShardResult:
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        advice = "often for lack of memory: try fewer --workers. Run the same command to resume"
-        raise RuntimeError(f"a build worker was killed by the system, {advice}") from None
-
-
-def engine(workers: int) -> Callable[[Sequence[ShardJob], int, Progress | None], Iterator[ShardResult]]:
-    return serial if workers == 1 else processes
-
-
-_TOLD: Any = None
-
-
-def _start_worker(told: Any) -> None:
-    global _TOLD
-    _TOLD = told
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
-    pa.set_cpu_count(1)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-
-
-def _die_with_parent() -> None:
-    """A killed build must not leave workers behind that write into a folder somebody else resumes."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait_for([parent.sentinel])
-        os._exit(1)
-
-
-def _build_in_worker(job: ShardJob) -> ShardResult:
-    return build(job, _TOLD.put)

@@ -1,0 +1,100 @@
+"""Who builds the missing shards: this process or several, with the same arguments and results as they come."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait as wait_for
+from typing import Any
+
+import cv2
+import pyarrow as pa
+
+from .shard import Progress, ShardJob, ShardResult, build
+
+PRELOADED = ["facevox.builders.core.shard", "facevox.loaders.vp8l", "pandas"]
+"""What every worker would import, over a second each; pyarrow asks for pandas at the first list it converts."""
+
+
+def serial(jobs: Sequence[ShardJob], workers: int, tell: Progress | None) -> Iterator[ShardResult]:
+    """One after the other in this process."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        for job in jobs:
+            yield build(job, tell)
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def processes(jobs: Sequence[ShardJob], workers: int, tell: Progress | None) -> Iterator[ShardResult]:
+    """A pool of fresh processes. Raises RuntimeError when the system kills one."""
+    context = _context()
+    told = context.SimpleQueue()
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(told,))
+    waiting = {pool.submit(_build_in_worker, job) for job in jobs}
+    try:
+        while waiting:
+            done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+            while not told.empty():
+                size = told.get()
+                if tell:
+                    tell(size)
+            yield from (_result(future) for future in done)
+    except BaseException:
+        # Half-written shards are worth nothing: stop at once rather than wait minutes for them.
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in set(multiprocessing.active_children()) - others:
+            child.kill()
+            child.join()
+        raise
+    pool.shutdown()
+
+
+def _context() -> Any:
+    """Processes that inherit nothing but imports: from a server that has no threads where there is one."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    return context
+
+
+def _result(future: "Future[ShardResult]") -> ShardResult:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        advice = "often for lack of memory: try fewer --workers. Run the same command to resume"
+        raise RuntimeError(f"a build worker was killed by the system, {advice}") from None
+
+
+def engine(workers: int) -> Callable[[Sequence[ShardJob], int, Progress | None], Iterator[ShardResult]]:
+    return serial if workers == 1 else processes
+
+
+_TOLD: Any = None
+
+
+def _start_worker(told: Any) -> None:
+    global _TOLD
+    _TOLD = told
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+    pa.set_cpu_count(1)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    """A killed build must not leave workers behind that write into a folder somebody else resumes."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for([parent.sentinel])
+        os._exit(1)
+
+
+def _build_in_worker(job: ShardJob) -> ShardResult:
+    return build(job, _TOLD.put)
