@@ -10,7 +10,7 @@ from ...models.core.emotion import EMOTIONS, NEUTRAL
 from ..core.raw import Folder
 from ..core.stage import Clock, Reject
 from .candidate_alignment import Alignment, align
-from .candidate_faces import RIVAL_SHARE, CandidateFace, largest_face
+from .candidate_faces import RIVAL_SHARE, CandidateFace, Points, largest_face, level_pupils
 from .candidate_options import CandidateJudges, CandidateOptions
 from .candidate_pose import asymmetry5, asymmetry68, head_pose
 from .candidate_quality import looks_drawn, sharpness, style
@@ -67,6 +67,12 @@ def read_photo(raw: Folder, candidate: Candidate) -> Image:
         raise Reject(str(error), candidate.place) from None
 
 
+def located(pupils: Points) -> dict[str, Any]:
+    """The facts `pupils` and `ipd_px` of two pupils (2, 2) in px."""
+    distance = float(np.linalg.norm(pupils[1] - pupils[0]))
+    return {"pupils": [{"x": float(x), "y": float(y)} for x, y in pupils], "ipd_px": distance}
+
+
 @dataclass
 class Examination:
     """One photo on its way through the steps; `facts` grows with what was measured."""
@@ -113,8 +119,7 @@ class Examination:
             "n_faces": face.count,
             "face_box": dict(zip(("left", "top", "right", "bottom"), face.box, strict=True)),
             "face_score": face.score,
-            "pupils": [{"x": float(x), "y": float(y)} for x, y in face.pupils],
-            "ipd_px": face.ipd,
+            **located(face.pupils),
         }
         if face.rival >= RIVAL_SHARE:
             self.turn_down(
@@ -163,7 +168,9 @@ class Examination:
             )
 
     def _aligned(self, photo: Image, face: CandidateFace) -> Fit:
-        alignment = align(face.pupils)
+        pupils = level_pupils(photo, face, self.judges.landmarks)
+        alignment = align(pupils)
+        self.facts |= located(pupils)
         border = alignment.border(photo.shape[1], photo.shape[0])
         self.facts |= {
             "align_matrix": [float(value) for value in alignment.matrix.ravel()],

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 import pytest
-from facevox.builders.stages.candidate_faces import largest_face, search
+from facevox.builders.stages.candidate_faces import largest_face, level_pupils, search
 from facevox.models.core.detectors import Face
 
 
@@ -73,6 +73,7 @@ def test_coordinates_of_large_photos_are_mapped_back(roll):
     assert face.box == pytest.approx((1000, 350, 2500, 1850), abs=3)
     # Landmarks are whole pixels, seven of the photo's.
     np.testing.assert_allclose(face.pupils, eyes, atol=5)
+    np.testing.assert_allclose(level_pupils(photo, face, dots), eyes, atol=5)
     assert face.ipd == pytest.approx(600 / np.cos(np.radians(roll)), abs=8)
     assert face.outside(4000, 3000) == 0 and face.outside(1500, 3000) > 0
 
