@@ -6,6 +6,7 @@ from ..loaders.sample import Sample
 from .core.builder import Builder, ReleaseOptions, Unit
 from .core.raw import Folder
 from .core.stage import Clock, Rejection
+from .stages.hq_pairing import without
 from .stages.rcgan_subset import RCGAN, TargetFaces, rcgan_units, read_rcgan
 from .stages.vggface_faces import FACES, read_faces
 from .stages.voice_listing import expected_bytes
@@ -52,6 +53,8 @@ class VoxVgg(Builder):
             listed = release.face_units()
         else:
             listed = release.voice_units() if config == HELD_OUT_VOICES.name else rcgan_units(release)
+        if self.how.paired and config != RCGAN.name:
+            listed = without(listed, release.lonely())
         for item in listed:
             yield item
             if isinstance(item, Unit):

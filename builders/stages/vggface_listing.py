@@ -55,6 +55,10 @@ class FaceListing:
     """Place and reason of archives and tables that cannot be read."""
     _seen: set[str] = field(default_factory=set, init=False)
 
+    def has(self, person: Identity) -> bool:
+        """Whether there is a folder or an archive of this person."""
+        return person.vggface in self._places
+
     def of(self, person: Identity) -> Pictures | None:
         """None when there is neither a folder nor an archive of this person."""
         found = self._places.get(person.vggface)

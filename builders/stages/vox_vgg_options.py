@@ -30,6 +30,13 @@ class VoxVggOptions(VoiceReleaseOptions):
             "choices": tuple(SPLITS),
         },
     )
+    paired: bool = field(
+        default=True,
+        metadata={
+            "help": "only people with pictures and recordings, in each set of which both are here: Vox-VGG is the "
+            "intersection; --no-paired keeps everybody"
+        },
+    )
     split_seed: int = field(default=0, metadata={"help": "draws the people and clips that a split leaves open"})
     box_scale: float = field(
         default=1.0, metadata={"help": "side of the square crop over the longer side of the face's box, 1 to 3"}

@@ -10,7 +10,7 @@ from typing import Any
 from ..core.builder import Unit
 from ..core.raw import Folder
 from ..core.stage import Rejection
-from .release_files import release_files
+from .release_files import ReleaseFile, release_files
 from .vggface_faces import FACES, HELD_OUT, IN_VGGFACE2
 from .vggface_listing import VGGFACE2, FaceListing, Pictures
 from .voice_face_facts import VOICE_TERMS, is_forged, person_facts, person_key, terms
@@ -18,6 +18,7 @@ from .voice_listing import Corpus, voice_units
 from .voices import VOICES
 from .vox_vgg_options import VoxVggOptions
 from .vox_vgg_splits import held_out, members
+from .voxceleb_audio import recording
 from .voxceleb_tables import FOLDERS, MAX_TABLE_BYTES, Identity, composed, read_identities, read_vggface2_names
 
 NAME = "vox_vgg"
@@ -61,6 +62,15 @@ class VoxVggRelease:
         """Rows of the meta tables that are left out."""
         for problem in self.identities.problems:
             yield Rejection(problem.key, self.config, "", "table", problem.place, problem.reason)
+
+    def lonely(self) -> set[str]:
+        """`identity` of everybody with pictures alone or recordings alone, in those sets of which there are both."""
+        heard = {about.speaker for f in self._files if isinstance(f, ReleaseFile) and (about := recording(f.name))}
+        seen = {person.key for person in self.people if self.faces.has(person)}
+        spoken = {person.key for person in self.people if person.speaker in heard}
+        both = {subset for subset, _ in seen} & {subset for subset, _ in spoken}
+        alone = {key for key in seen ^ spoken if key[0] in both}
+        return {self.corpus.identity_of(person) for person in self.people if person.key in alone}
 
     # --- faces ---
 
@@ -139,9 +149,12 @@ class VoxVggRelease:
 
     def recordings(self) -> Iterator[Unit | Rejection]:
         """Units as `voice_units` gives them, in the config asked for; "" as split for who takes no part."""
-        files = release_files(self.raw, self.config, self.faces.top_names())
-        for item in voice_units(files, self.corpus):
+        for item in voice_units(self._files, self.corpus):
             yield replace(item, config=self.config)
+
+    @cached_property
+    def _files(self) -> list[ReleaseFile | Rejection]:
+        return list(release_files(self.raw, self.config, self.faces.top_names()))
 
     def voice_units(self) -> Iterator[Unit | Rejection]:
         """One unit per recording of the split's people; rows for what is left out."""

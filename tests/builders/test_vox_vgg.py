@@ -304,6 +304,25 @@ def test_one_archive_of_all_people_and_folders_at_the_root_are_read_alike(releas
     assert {row["split"] for row in rows(one, "faces")} == {"train", "validation"}
 
 
+def test_whoever_lacks_a_face_or_a_voice_is_left_out_of_a_set_that_has_both(release, tmp_path, voxceleb):
+    """vox1 has both, so Ann (no voice) and Bob (no face) go; of vox2 there are faces alone, so nobody goes."""
+    raw = tmp_path / "raw"
+    put(raw / "vox1_meta.csv", VOX1.encode())
+    put(raw / "vox2_meta.csv", VOX2.encode())
+    for place in ("vggface1/Ann_Ames/1.jpg", "vggface1/Cid_Cole/1.jpg", "train/n000016/0001_01.jpg"):
+        put(raw / place, jpeg(release.shots["Cid_Cole"][0]))
+    for speaker in ("id10002", "id10003"):
+        put(raw / "wav" / speaker / VIDEOS[0] / "00001.wav", wav(voxceleb.said[:32_000]))
+    paired = build(raw, tmp_path / "paired", "faces", "voices")
+    names = {config: {row["speaker_id"] for row in rows(paired, config)} for config in ("faces", "voices")}
+    assert names == {"faces": {"id10003", "id00017"}, "voices": {"id10003"}}
+    why = {row["place"]: row["reason"] for row in rejected(paired) if row["stage"] == "pairing"}
+    assert why["vox_vgg/vox1/id10001"].startswith("1 faces of a person without a voice")
+    assert why["vox_vgg/vox1/id10002"].startswith("1 voices of a person without a face") and len(why) == 2
+    everybody = build(raw, tmp_path / "all", "faces", "voices", paired=False)
+    assert len(rows(everybody, "faces")) == 3 and len(rows(everybody, "voices")) == 2
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -354,7 +373,7 @@ def test_real_portraits_of_voxceleb_people_become_faces_of_the_real_table(real, 
     (raw / "vggface1").symlink_to(real / "faces" / "hq_voxceleb")
     voice = sorted((real / "voices" / "librispeech").rglob("*.flac"))[0]
     put(raw / "wav" / "id10045" / VIDEOS[0] / "00001.flac", voice.read_bytes())
-    folder = build(raw, tmp_path / "out", "faces", "voices", splits="svhf", min_confidence=0.9)
+    folder = build(raw, tmp_path / "out", "faces", "voices", splits="svhf", min_confidence=0.9, paired=False)
     found = rows(folder, "faces")
     assert len(found) == 14 and {row["split"] for row in found} == {"validation", "test"}
     assert {row["name"]: row["split"] for row in found}["Emraan_Hashmi"] == "test"
