@@ -26,6 +26,7 @@ LATEST_MS = 99_999_999
 LONGEST_ROW = 4_096
 MAX_STRAYS = 20
 """Rows for files that are not read; the rest is counted in one more."""
+ID_LETTERS = 11
 _NAME = re.compile(r"[\w-]{11}(_\d{8}_\d{8})?", re.ASCII)
 
 
@@ -59,7 +60,8 @@ def read_row(line: str, row: int) -> Segment:
     cells = [cell.strip().strip('"') for cell in line.split(",")]
     if len(cells) != 5:
         raise ValueError(f"{len(cells)} columns, expected 5: YouTube id, start, end, x, y")
-    youtube_key(cells[0])
+    if not _NAME.fullmatch(cells[0]) or len(cells[0]) != ID_LETTERS:
+        raise ValueError(f"YouTube id {cells[0][:40]!r}, expected 11 letters, digits, '-' or '_'")
     start, end, x, y = (_number(name, cell) for name, cell in zip(("start", "end", "x", "y"), cells[1:], strict=True))
     start_ms, end_ms = round(start * 1000), round(end * 1000)
     if not 0 <= start_ms < end_ms <= LATEST_MS:
@@ -132,10 +134,8 @@ class Listing:
         held_out = None
         if self.how.split == "official":
             held_out = frozenset(row.video for row in self._segments("test"))
-        here, unused = {stem[:11] for stem in self.files}, set(self.files)
-        shared = Counter(
-            row.video for word in self.tables for row in self._segments(word) if self._stem(row) == row.video
-        )
+        here, unused = {stem[:ID_LETTERS] for stem in self.files}, set(self.files)
+        shared = self._segments_of_videos()
         absent: dict[str, list[Any]] = {}
         for word in self.tables:
             for row in self._rows(word):
@@ -156,6 +156,13 @@ class Listing:
         yield from self._missing(absent)
         if not self.how.wanted:
             yield from self._unused(unused)
+
+    def _segments_of_videos(self) -> Counter[str]:
+        """How many segments are read from each whole video."""
+        if not any(len(stem) == ID_LETTERS for stem in self.files):
+            return Counter()
+        rows = (row for word in self.tables for row in self._segments(word))
+        return Counter(row.video for row in rows if self._stem(row) == row.video)
 
     def _segments(self, word: str) -> Iterator[Segment]:
         return (row for row in self._rows(word) if isinstance(row, Segment))
@@ -185,7 +192,7 @@ class Listing:
             "row": [word, row.row],
             "file": file.at,
             "terms": self.terms,
-            "whole": len(file.name.rpartition("/")[2].rpartition(".")[0]) == len(row.video),
+            "whole": self._stem(row) == row.video,
         }
         # A whole video is shared out among its segments, so that plan and progress count its bytes once.
         size = max(1, file.size // shared) if details["whole"] else file.size
@@ -203,7 +210,7 @@ class Listing:
         """Files that no row names: a clip whose name is one millisecond off is one of them."""
         clip = "no row of the tables has this id, start and end (milliseconds, eight digits)"
         whole = "no row of the tables needs this video: it has none, or a clip for each"
-        found = [(self.files[stem].place, clip if "_" in stem[11:] else whole) for stem in sorted(unused)]
+        found = [(self.files[stem].place, clip if len(stem) > ID_LETTERS else whole) for stem in sorted(unused)]
         found += self.strays
         for place, reason in found[:MAX_STRAYS]:
             yield self._rejection("", "", STRAY, place, reason)

@@ -95,6 +95,7 @@ class Video:
 
     def __init__(self, container: "InputContainer", limits: VideoLimits) -> None:
         self._container, self._limits = container, limits
+        self._frame_rate: Any = None
         self._packets: tuple[tuple[int, int] | None] | None = None
         self.begin = Fraction(container.start_time or 0, 1_000_000)
         self.seconds = float(container.duration or 0) / 1e6
@@ -107,8 +108,6 @@ class Video:
         Damaged frames are passed over. Raises ValueError without a picture track, for a codec or a size that is not
         read, and on damage.
         """
-        if not self._container.streams.video:
-            raise ValueError("file without a picture track")
         frames, held = self._frames(moments[0]), None
         following = next(frames, None)
         for moment in moments:
@@ -120,14 +119,14 @@ class Video:
             yield None if shown is None else Shot(_upright(shown), float(self._time(shown)))
 
     def sound(self, start_ms: int, end_ms: int, rate: int) -> Sound:
-        """The span [start, end) as one channel at `rate`: the channels' mean, 16 bit; sample 0 lies at `start_ms`.
+        """The span [start, end) as one channel at `rate`, mixed down, 16 bit; sample 0 lies at `start_ms`.
 
         A span has (end - start) * rate / 1000 samples. Raises ValueError without a sound track, for a codec that is not
         read, and on damage.
         """
-        if not self._container.streams.audio:
+        track: Any = self._container.streams.best("audio")
+        if track is None:
             raise ValueError("file without a sound track")
-        track = self._container.streams.audio[0]
         codec = track.codec_context.name if track.codec_context else "an unknown codec"
         if codec not in SOUND_CODECS:
             raise ValueError(f"sound track of {codec}, expected one of {', '.join(SOUND_CODECS)}")
@@ -150,13 +149,15 @@ class Video:
         return Fraction(frame.pts) * Fraction(frame.time_base) - self.begin
 
     def _lasts(self, frame: Any) -> Fraction:
-        rate = self._container.streams.video[0].average_rate
         stated = Fraction(frame.duration or 0) * Fraction(frame.time_base)
-        return stated or (1 / Fraction(rate) if rate else Fraction(1, 25))
+        return stated or 1 / Fraction(self._frame_rate or 25)
 
     def _frames(self, moment: Fraction) -> Iterator["VideoFrame"]:
         """Whole frames in order, from one that is on screen at the moment or before it, if there is any."""
-        track = self._container.streams.video[0]
+        track: Any = self._container.streams.best("video")
+        if track is None:
+            raise ValueError("file without a picture track")
+        self._frame_rate = track.average_rate
         context = track.codec_context
         name = context.name if context else "an unknown codec"
         if name not in PICTURE_CODECS:
@@ -264,7 +265,7 @@ def open_video(file: BinaryIO, limits: VideoLimits | None = None) -> Iterator[Vi
                 raise ValueError(f"{len(opened.streams)} tracks, expected at most {limits.streams}")
             yield Video(opened, limits)
     except (av.FFmpegError, EOFError) as error:
-        raise ValueError(f"not a readable video: {error}") from None
+        raise ValueError(f"not a readable video: {getattr(error, 'strerror', '') or error}") from None
 
 
 def _container(file: BinaryIO) -> str:
