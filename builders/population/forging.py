@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -28,6 +28,24 @@ def truth_path(out: Path) -> Path:
 
 def write_truth(out: Path, truth: dict[str, Any]) -> None:
     truth_path(out).write_text(json.dumps(truth, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def masks_path(out: Path) -> Path:
+    """Where the masks of a release's pictures lie: beside it, named after it."""
+    return out.parent / (out.name + ".masks.zip")
+
+
+def write_masks(out: Path, masks: Mapping[str, bytes]) -> None:
+    """PNG masks by the place of their pictures: members `<place>.png`."""
+    with zipfile.ZipFile(masks_path(out), "w", zipfile.ZIP_STORED) as file:
+        for place, data in sorted(masks.items()):
+            _add(file, f"{place}.png", data)
+
+
+def _add(file: zipfile.ZipFile, name: str, data: bytes) -> None:
+    entry = zipfile.ZipInfo(name, STAMP)
+    entry.external_attr = 0o644 << 16
+    file.writestr(entry, data)
 
 
 @contextmanager
@@ -88,9 +106,7 @@ def pack(folder: Path, archive: Path, root: Path) -> None:
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
-                entry = zipfile.ZipInfo(path.relative_to(root).as_posix(), STAMP)
-                entry.external_attr = 0o644 << 16
-                file.writestr(entry, path.read_bytes())
+                _add(file, path.relative_to(root).as_posix(), path.read_bytes())
     shutil.rmtree(folder)
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,22 +12,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..stages.voice_face_facts import FORGED_MARK
-from .forging import Progress, in_processes, new_release, pack_folders, truth_path, write, write_truth
+from .forging import (
+    Progress,
+    in_processes,
+    masks_path,
+    new_release,
+    pack_folders,
+    truth_path,
+    write,
+    write_masks,
+    write_truth,
+)
 from .mel_pickles import mel_dictionary
 from .snapshots import BAD, GOOD, Figure, Photo, Taken, jpeg, plan_photo, take
 from .voxceleb_options import VoxcelebOptions
 from .voxceleb_people import Celebrity, person_truth, strangers, write_tables
 from .voxceleb_sounds import forge_sounds
 
-__all__ = ["ForgeOptions", "forge", "truth_path"]
+__all__ = ["ForgeOptions", "forge", "masks_path", "truth_path"]
 
 LEAST_GOOD = 3
 """Good pictures that HQ-VoxCeleb wants of a person."""
+PLAINLY_BAD = ("profile", "tiny", "several", "blurred", "none", "cropped")
+"""Kinds of pictures that no judge is needed for."""
 PUPILS = (0.381, 0.623, 0.481)
 """Columns of both pupils and their row in the published crops, as fractions of the side: means of 22 samples."""
 SCATTER = 0.003
 ARCHIVES = {"release": "HQ-VoxCeleb", "candidates": "web_images"}
 """Names of the zip of pictures."""
+_Made = tuple[dict[str, Any], dict[str, Any], int, dict[str, bytes]]
 UNPACKED = ("meta_info", "vox1", "vox2")
 
 
@@ -57,7 +70,7 @@ class ForgeOptions(VoxcelebOptions):
 
 
 def forge(out: Path, options: ForgeOptions, progress: Progress | None = None, workers: int = 1) -> dict[str, Any]:
-    """Write a release under `out` (new or empty) and `<out>.truth.json` beside it; returns counts and bytes.
+    """Write a release under `out` (new or empty), `<out>.truth.json` and `<out>.masks.zip` beside it; returns counts.
 
     `progress` is called after every finished person. The bytes depend on the options alone. An interrupted release is
     removed again.
@@ -71,41 +84,47 @@ def forge(out: Path, options: ForgeOptions, progress: Progress | None = None, wo
         done = in_processes(partial(_forge_person, out, options), len(chosen), workers, progress)
         if options.archives:
             pack_folders(out, UNPACKED)
-    pictures = {place: facts for found, _, _ in done for place, facts in found.items()}
-    recordings = {place: facts for _, found, _ in done for place, facts in found.items()}
+    write_masks(out, {place: mask for *_, masks in done for place, mask in masks.items()})
+    pictures = {place: facts for found, *_ in done for place, facts in found.items()}
+    recordings = {place: facts for _, found, *_ in done for place, facts in found.items()}
     truth = {"options": asdict(options), "people": [person_truth(one) for one in chosen]}
     write_truth(out, truth | {"pictures": pictures, "recordings": recordings})
     counts = {"people": len(chosen), "pictures": len(pictures), "recordings": len(recordings)}
-    return counts | {"bytes": written + sum(size for _, _, size in done)}
+    return counts | {"bytes": written + sum(size for _, _, size, _ in done)}
 
 
-def _forge_person(out: Path, options: ForgeOptions, number: int) -> tuple[dict[str, Any], dict[str, Any], int]:
-    """Pictures, recordings (truth by place) and bytes of one person."""
+def _forge_person(out: Path, options: ForgeOptions, number: int) -> _Made:
+    """Pictures and recordings (truth by place), bytes, and masks as PNG files by place of one person."""
     one = options.roster.chosen[number]
-    pictures, size = {}, 0
+    pictures, masks, size = {}, {}, 0
     home = f"{ARCHIVES[options.source]}/" if options.archives else ""
-    for member, data, facts in (_crops if options.source == "release" else _candidates)(options, number):
+    for member, data, shown in (_crops if options.source == "release" else _candidates)(options, number):
         place = home + member
-        pictures[place] = facts | {"name": one.name, "subset": one.subset}
+        pictures[place] = shown.truth | {"name": one.name, "subset": one.subset}
+        masks[place] = bytes(cv2.imencode(".png", shown.mask)[1])
         size += write(out / place, data)
     recordings, heard = forge_sounds(out, one, options.sounds, options.archives)
     if options.mels:
         size += sum(_write_mel(out, one, place, facts) for place, facts in recordings.items())
-    return pictures, recordings, size + heard
+    return pictures, recordings, size + heard, masks
 
 
 def candidate_kinds(number: int, images: int) -> list[str]:
     """What a person's pictures show, in order: half are good, the rest takes up where the last person's ended.
 
-    The last of every five people has a single good one, too few to be kept.
+    The second of every five people has a single good one, too few to be kept, and else what needs no network to be
+    turned down.
     """
-    good = 1 if number % 5 == 4 else max(LEAST_GOOD, images // 2)
+    if number % 5 == 1:
+        return [GOOD, *(PLAINLY_BAD[place % len(PLAINLY_BAD)] for place in range(images - 1))]
+    good = max(LEAST_GOOD, images // 2)
     bad = max(0, images - good)
-    return [GOOD] * min(good, images) + [BAD[(number * bad + place) % len(BAD)] for place in range(bad)]
+    rank = number - (number + 3) // 5
+    return [GOOD] * min(good, images) + [BAD[(rank * bad + place) % len(BAD)] for place in range(bad)]
 
 
-def _candidates(options: ForgeOptions, number: int) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
-    """(place, file, truth) of a person's web images, in an order that says nothing; every fifth is a PNG."""
+def _candidates(options: ForgeOptions, number: int) -> Iterator[tuple[str, bytes, Taken]]:
+    """(place, file, photograph) of a person's web images, in an order that says nothing; every fifth is a PNG."""
     one = options.roster.chosen[number]
     subset = ("vox1", "vox2").index(one.subset)
     kinds = candidate_kinds(number, options.images)
@@ -116,11 +135,11 @@ def _candidates(options: ForgeOptions, number: int) -> Iterator[tuple[str, bytes
         shown = take(photo)
         png = taken % 5 == 4
         data = bytes(cv2.imencode(".png", shown.picture)[1]) if png else jpeg(shown.picture, photo.quality)
-        yield f"{one.subset}/{one.folder}/{place + 1:06d}.{'png' if png else 'jpg'}", data, shown.truth
+        yield f"{one.subset}/{one.folder}/{place + 1:06d}.{'png' if png else 'jpg'}", data, shown
 
 
-def _crops(options: ForgeOptions, number: int) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
-    """(place, file, truth) of a person's aligned faces, each with its background and on white."""
+def _crops(options: ForgeOptions, number: int) -> Iterator[tuple[str, bytes, Taken]]:
+    """(place, file, photograph) of a person's aligned faces, each with its background and on white."""
     one = options.roster.chosen[number]
     subset = ("vox1", "vox2").index(one.subset)
     top = f"{ARCHIVES['release']}/" if options.archives else ""
@@ -128,8 +147,8 @@ def _crops(options: ForgeOptions, number: int) -> Iterator[tuple[str, bytes, dic
         photo = aligned_photo(one, (options.seed, subset, one.row, place))
         shown = take(photo)
         for kind, picture in (("origin_faces", shown.picture), ("masked_faces", on_white(shown))):
-            facts = shown.truth | {"kind": kind}
-            yield f"{top}{one.subset}/{kind}/{one.folder}/{place}.jpg", jpeg(picture, photo.quality), facts
+            named = replace(shown, truth=shown.truth | {"kind": kind})
+            yield f"{top}{one.subset}/{kind}/{one.folder}/{place}.jpg", jpeg(picture, photo.quality), named
 
 
 def aligned_photo(one: Celebrity, seed: tuple[int, ...]) -> Photo:

@@ -15,7 +15,7 @@ import soundfile
 import torch
 from facevox.builders.core.raw import open_raw
 from facevox.builders.core.stage import Reject
-from facevox.builders.population.hq_voxceleb import ForgeOptions, candidate_kinds, forge, truth_path
+from facevox.builders.population.hq_voxceleb import ForgeOptions, candidate_kinds, forge, masks_path, truth_path
 from facevox.builders.population.mel_pickles import PROTOCOLS, mel_dictionary
 from facevox.builders.population.snapshots import KINDS
 from facevox.builders.population.voxceleb_people import roster
@@ -38,6 +38,12 @@ def forged(out: Path, **options) -> tuple[Path, dict]:
 @pytest.fixture(scope="module")
 def candidates(tmp_path_factory) -> tuple[Path, dict]:
     return forged(tmp_path_factory.mktemp("forged") / "candidates", people=3, images=5, utterances=4, seconds=2.5)
+
+
+@pytest.fixture(scope="module")
+def masks(candidates) -> dict[str, bytes]:
+    with zipfile.ZipFile(masks_path(candidates[0])) as file:
+        return {name: file.read(name) for name in file.namelist()}
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +97,19 @@ def test_every_kind_of_picture_occurs_and_most_people_have_enough_good_ones(cand
     good = sorted(counts["good"] for counts in kinds.values())
     assert good == [1, 3, 3, 3, 3, 3]
     assert candidate_kinds(0, 2) == ["good", "good"]
+
+
+def test_the_masks_beside_a_release_cover_people_alone(candidates, masks):
+    truth = candidates[1]
+    assert set(masks) == {f"{place}.png" for place in truth["pictures"]}
+    for place, facts in truth["pictures"].items():
+        mask = cv2.imdecode(np.frombuffer(masks[f"{place}.png"], np.uint8), cv2.IMREAD_UNCHANGED)
+        assert list(mask.shape[::-1]) == facts["size"]
+        if facts["kind"] == "none":
+            assert not mask.any()
+        elif facts["kind"] == "good":
+            points = np.array(facts["landmarks"]).astype(int)[17:]
+            assert (mask[points[:, 1], points[:, 0]] > 200).all() and mask[0, 0] == 0
 
 
 def test_the_tables_join_and_tell_what_was_planted(candidates):
