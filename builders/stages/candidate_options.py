@@ -6,7 +6,8 @@ from typing import Any
 
 from ...models.core.detectors import Detector, detector_file, open_detector, open_landmarks
 from ...models.core.emotion import Emotion, open_emotion
-from ...models.core.pretrained import sha256
+from ...models.core.networks import NETWORKS
+from ...models.core.pretrained import locate, sha256
 from ...models.core.segmentation import Segmenter, open_segmenter
 from ..core.builder import ReleaseOptions
 from .faces import Landmarks
@@ -72,9 +73,13 @@ class CandidateOptions(ReleaseOptions):
         return replace(self, detector_sha256=self._file_sha256())
 
     def as_dict(self) -> dict[str, Any]:
-        """What decides the bytes: of an ONNX detector its content, not its place."""
+        """What decides the bytes: of files whose digest is not in the registry the content, not the place."""
         values = super().as_dict()
         del values["models"]
+        for judge in ("emotion", "segmenter"):
+            name = values[judge]
+            if name in NETWORKS and not NETWORKS[name].sha256:
+                values[judge] = f"{name} {sha256(locate(name, self.models_folder))}"
         if digest := values.pop("detector_sha256") or self._file_sha256():
             values["detector"] = f"onnx:{Path(self.detector.removeprefix('onnx:')).name} {digest}"
         return values

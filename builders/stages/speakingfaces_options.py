@@ -32,7 +32,9 @@ class SpeakingFacesOptions(ReleaseOptions):
         default=False,
         metadata={"help": "raw files bear the recorder's names: thermal 0, visual 1, no session, as in 1_1_4_0.avi"},
     )
-    effort: int = field(default=0, metadata={"help": "lossless WebP effort, 0 fast to 6 small (from 1 on also by libwebp)"})
+    effort: int = field(
+        default=0, metadata={"help": "lossless WebP effort, 0 fast to 6 small (from 1 on also by libwebp)"}
+    )
     quality: int = field(
         default=-1, metadata={"help": "write lossy clips of this quality, 0 to 100 (default: lossless)"}
     )

@@ -4,6 +4,9 @@ import io
 import json
 import shutil
 from dataclasses import replace
+from hashlib import sha256
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -23,9 +26,13 @@ from facevox.builders.stages.voice_listing import Corpus
 from facevox.builders.stages.voxceleb_tables import Identities, Identity, Problem
 from facevox.loaders.media import decode_picture
 from facevox.models.core.detectors import open_detector, open_landmarks
+from facevox.models.core.emotion import EMOTIONS, NEUTRAL
+from facevox.models.core.face_crops import box_crop
+from facevox.models.core.networks import network
 from PIL import Image
 
 pytest.importorskip("dlib")
+HAPPY = EMOTIONS.index("happy")
 TERMS = {"licence": "none", "consent": "none", "source": "a test"}
 LEAKED = Problem("vox2/Two_Worlds", "row 4", "Two_Worlds is in vox1 too")
 
@@ -88,24 +95,6 @@ def test_strangers_leaked_names_and_strays_are_reported(tmp_path):
 # --- the made-up population ---
 
 
-class Grin:
-    """Calls a face happy when its mouth is wide for its eyes."""
-
-    name = "grin"
-
-    def __call__(self, image, box, points=None):
-        left, right, _, mouth_left, mouth_right = points
-        wide = np.linalg.norm(mouth_right - mouth_left) / np.linalg.norm(right - left) > 1.05
-        found = np.full(7, 0.02, np.float32)
-        found[3 if wide else 6] = 0.88
-        return found
-
-
-class Grinning(CandidateOptions):
-    def judges(self):
-        return replace(super().judges(), emotion=Grin())
-
-
 def photo(kind, number, **look):
     """A photograph of one of four people without glasses, and what is true of it."""
     person, *others = (replace(draw(5, 100 + number + step), accessories=("None", "None")) for step in (0, 30, 60))
@@ -133,7 +122,7 @@ REASONS = {
     "right.png": ("pose", "asymmetry"),
     "left.png": ("pose", "asymmetry"),
     "profile.png": ("pose", "asymmetry"),
-    "smile.png": ("emotion", "grin calls it happy (0.88), expected neutral (0.02)"),
+    "smile.png": ("emotion", "mini-xception calls it happy"),
     "tiny.png": ("resolution", "px apart, expected 30 or more"),
     "blurred.png": ("quality", "blurred"),
     "several.png": ("faces", "3 faces"),
@@ -155,10 +144,50 @@ def planted(tmp_path_factory):
     return home, unit, truth
 
 
+def onnx_files():
+    """The writer of tiny ONNX files beside the tests of networks."""
+    spec = spec_from_file_location("onnx_files", Path(__file__).parents[2] / "models" / "core" / "conftest.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope="module")
-def judged(planted):
+def networks(tmp_path_factory):
+    """A folder with an emotion network of one layer, which knows the mouths of four people who smile and who do not."""
+    detector, faces = open_detector("dlib-hog"), {"smile": [], "good": []}
+    for kind, found in faces.items():
+        for number in range(10, 14):
+            picture = np.ascontiguousarray(photo(kind, number).picture[..., ::-1])
+            found.append(box_crop(picture, detector(picture)[0].box, (64, 64)))
+    smiles, level = (
+        np.array([cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) / 127.5 - 1 for face in found]) for found in faces.values()
+    )
+    mouth = np.zeros((64, 64))
+    mouth[40:58, 14:50] = (smiles - level).mean(0)[40:58, 14:50]
+    # However bright a face is, it must not count.
+    mouth[40:58, 14:50] -= mouth[40:58, 14:50].mean()
+    weights, bias = np.zeros((64 * 64, 7), np.float32), np.full(7, -20, np.float32)
+    weights[:, HAPPY] = mouth.ravel()
+    bias[HAPPY], bias[NEUTRAL] = -np.mean([(group * mouth).sum((1, 2)).mean() for group in (smiles, level)]), 0
+    to = onnx_files()
+    nodes = [
+        to.node("Flatten", ["input"], "pixels", axis=1),
+        to.node("MatMul", ["pixels", "weights"], "sums"),
+        to.node("Add", ["sums", "bias"], "scores"),
+    ]
+    stored = to.model(nodes, {"weights": weights, "bias": bias}, ["n", 64, 64, 1], {"scores": ["n", 7]})
+    folder = tmp_path_factory.mktemp("networks")
+    file = folder / network("mini-xception").file
+    file.write_bytes(stored)
+    (folder / f"{file.name}.sha256").write_text(sha256(stored).hexdigest())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def judged(planted, networks):
     home, unit, _ = planted
-    return outcomes(home, unit, Grinning(min_images=3))
+    return outcomes(home, unit, CandidateOptions(min_images=3, emotion="mini-xception", models=str(networks)))
 
 
 def test_planted_faults_are_turned_down_for_their_reason(judged):
@@ -176,10 +205,10 @@ def test_every_row_carries_what_was_measured(judged):
     turned = json.loads(judged["right.png"].measured)
     assert turned["asym5"] > 0.045 and turned["sharpness"] > 40 and turned["n_faces"] == 1
     assert json.loads(judged["none.png"].measured)["n_faces"] == 0
-    assert json.loads(judged["smile.png"].measured)["emotion"][3] == pytest.approx(0.88)
+    assert json.loads(judged["smile.png"].measured)["emotion"][HAPPY] > 0.5
     facts = judged["level0.png"].facts
     assert facts.keys() == {fact.name for fact in FACES.facts} - {"decisions", "white_share"}
-    assert (facts["emotion_judge"], facts["segmenter"], facts["picked_by"]) == ("grin", "grabcut", "rank")
+    assert (facts["emotion_judge"], facts["segmenter"], facts["picked_by"]) == ("mini-xception", "grabcut", "rank")
 
 
 def test_pupils_land_where_they_belong(planted, judged):
@@ -205,10 +234,11 @@ def decided(unit, **verdicts):
     return replace(unit, decisions=tuple(said))
 
 
-def test_people_overrule_thresholds_but_not_unreadable_files(planted):
+def test_people_overrule_thresholds_but_not_unreadable_files(planted, networks):
     home, unit, _ = planted
     keep = dict.fromkeys(("right", "smile", "none", "broken"), "keep")
-    found = outcomes(home, decided(unit, level0="leave out", **keep), Grinning(min_images=2, max_images=3))
+    how = CandidateOptions(min_images=2, max_images=3, emotion="mini-xception", models=str(networks))
+    found = outcomes(home, decided(unit, level0="leave out", **keep), how)
     kept = {name: item.facts for name, item in found.items() if not isinstance(item, Rejection)}
     assert kept.keys() >= {"right.png", "smile.png"} and len(kept) == 3
     assert kept["right.png"]["picked_by"] == "decision" and kept["right.png"]["rank"] <= 2
@@ -251,6 +281,12 @@ def test_options_out_of_range_are_refused():
             CandidateOptions(**wrong).check_candidates()
     assert any("NOT JUDGED" in note for note in CandidateOptions().candidate_notes())
     assert CandidateOptions(models="here").as_dict() == CandidateOptions(models="there").as_dict()
+
+
+def test_a_network_without_a_published_digest_is_part_of_the_plan(networks):
+    how = CandidateOptions(emotion="mini-xception", models=str(networks))
+    stored = (networks / network("mini-xception").file).read_bytes()
+    assert how.as_dict()["emotion"] == f"mini-xception {sha256(stored).hexdigest()}"
 
 
 def test_masks_that_lose_the_face_or_find_no_background_are_turned_down():
