@@ -61,6 +61,8 @@ class BuildReport:
     frames: int = 0
     taken: int = 0
     """Samples kept and left out by the shards of this run."""
+    sound: float = 0.0
+    """Seconds of sound written."""
     read_bytes: int = 0
     written_bytes: int = 0
     elapsed: float = 0.0
@@ -71,6 +73,7 @@ class BuildReport:
     def add(self, result: ShardResult) -> None:
         self.built += 1
         self.frames += result.frames
+        self.sound += result.sound
         self.taken += result.samples + result.rejected
         self.read_bytes += result.read_bytes
         self.written_bytes += result.written_bytes
@@ -90,7 +93,13 @@ class BuildReport:
         each, name = (self.frames, "frame") if self.frames else (self.taken, "item")
         spent = [(stage, 100 * s / total, 1000 * s / max(each, 1)) for stage, s in self.seconds.most_common()]
         shares = f"ms a {name}: " + ", ".join(f"{stage} {ms:.2f} ({share:.0f} %)" for stage, share, ms in spent)
-        pace = f"{self.frames / self.elapsed:,.1f} frames/s, {self.read_bytes / self.elapsed / 1e6:,.1f} MB/s read"
+        rate = (
+            f"{self.frames / self.elapsed:,.1f} frames/s"
+            if self.frames
+            else f"{self.taken / self.elapsed:,.1f} items/s"
+        )
+        rate += f", {self.sound / self.elapsed / 60:,.1f} minutes of sound/s" if self.sound else ""
+        pace = f"{rate}, {self.read_bytes / self.elapsed / 1e6:,.1f} MB/s read"
         return [
             *kept,
             f"{self.built} shards in {self.elapsed:.1f} s: {pace}, peak {self.peak_memory >> 20} MB a worker",
@@ -186,7 +195,7 @@ def _record(options: BuildOptions, report: BuildReport) -> None:
     facts: dict[str, Any] = {"finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "workers": options.workers}
     facts |= {
         name: getattr(report, name)
-        for name in ("built", "frames", "read_bytes", "written_bytes", "elapsed", "peak_memory")
+        for name in ("built", "frames", "sound", "read_bytes", "written_bytes", "elapsed", "peak_memory")
     }
     facts |= {
         "engine": engine(options.workers).__name__,

@@ -49,6 +49,8 @@ class ShardResult:
     samples: int = 0
     rejected: int = 0
     frames: int = 0
+    sound: float = 0.0
+    """Seconds."""
     read_bytes: int = 0
     written_bytes: int = 0
     peak_memory: int = 0
@@ -132,6 +134,7 @@ def build(job: ShardJob, progress: Progress | None = None) -> ShardResult:
     write_json(job.sidecar, sidecar)
     result.samples, result.rejected, result.written_bytes = len(samples), len(rejections), sidecar["size"]
     result.frames = sum(max((len(f["frame_offset"]) for f in row["fields"]), default=0) for row in samples)
+    result.sound = _sound(samples, config)
     result.seconds, result.peak_memory = dict(clock.seconds), peak_memory()
     return result
 
@@ -194,6 +197,12 @@ def _row(sample: Sample, row: int, config: Config) -> dict[str, Any]:
         fields.append(entry)
     facts = {fact.name: sample.facts.get(fact.name) for fact in config.facts}
     return {"key": sample.key, "row": row, "identity": sample.identity, "facts": facts, "fields": fields}
+
+
+def _sound(samples: list[dict[str, Any]], config: Config) -> float:
+    """Seconds of the samples that have sound."""
+    sounds = {field.name for field in config.fields if field.kind == "audio"}
+    return sum(row["facts"].get("seconds") or 0 for row in samples if sounds & {f["name"] for f in row["fields"]})
 
 
 def _disown(job: ShardJob) -> None:

@@ -377,7 +377,8 @@ def test_sound_is_built_at_150_times_its_length(voxceleb, tmp_path):
     raw = lay(voxceleb.tables | wavs, tmp_path / "raw")
     options = HqVoxCelebOptions(detector="none")
     report = run(BuildOptions("hq_voxceleb", str(raw), tmp_path / "out", ("voices",), release=options))
-    seconds = sum(Folder(tmp_path / "out").index["seconds"].to_pylist())
-    assert seconds == pytest.approx(800)
+    assert report.sound == pytest.approx(sum(Folder(tmp_path / "out").index["seconds"].to_pylist()))
+    assert report.sound == pytest.approx(800)
+    assert "minutes of sound/s" in " ".join(report.lines())
     assert set(report.seconds) >= {"read", "decode", "speech", "encode"}
-    assert seconds / sum(report.seconds.values()) > 150
+    assert report.sound / sum(report.seconds.values()) > 150
