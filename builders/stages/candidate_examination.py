@@ -1,9 +1,12 @@
 """The thresholds of the face pipeline: one web photo measured step by step until it fits or is turned down."""
 
+import io
+import struct
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from PIL import Image as Picture
 
 from ...loaders.media import decode_picture
 from ...models.core.emotion import EMOTIONS, NEUTRAL
@@ -20,6 +23,8 @@ from .release_files import read_file
 
 MAX_BYTES = 64 << 20
 """Of one photo; the paper's largest, 6245 x 8093 px, takes less as a JPEG."""
+ORIENTATION = 274
+"""The EXIF tag of the same name."""
 MOST_OUTSIDE = 3
 """Landmarks that may lie beyond the photo's edge: guesses at a chin or an ear just cut."""
 FIVE = (30, 48, 54)
@@ -59,12 +64,32 @@ class Fit:
 
 
 def read_photo(raw: Folder, candidate: Candidate) -> Image:
-    """RGB (H, W, 3) uint8. Raises Reject for a file that is damaged, too large or no picture."""
+    """RGB (H, W, 3) uint8, upright. Raises Reject for a file that is damaged, too large or no picture."""
     data = read_file(raw, candidate.at, MAX_BYTES)
     try:
-        return decode_picture(data)
+        return upright(decode_picture(data), orientation(data))
     except ValueError as error:
         raise Reject(str(error), candidate.place) from None
+
+
+def orientation(data: bytes) -> int:
+    """How the camera says it was held (EXIF, 1 to 8); 1, upright, where it says nothing that can be read."""
+    try:
+        with Picture.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as picture:
+            said = picture.getexif().get(ORIENTATION, 1)
+    except (OSError, SyntaxError, ValueError, struct.error):
+        return 1
+    return said if said in range(1, 9) else 1
+
+
+def upright(photo: Image, held: int) -> Image:
+    """The photo as it is to be looked at, for an EXIF orientation of 1 to 8."""
+    turned = photo.transpose(1, 0, 2) if held > 4 else photo
+    if held in (3, 4, 7, 8):
+        turned = turned[::-1]
+    if held in (2, 3, 6, 7):
+        turned = turned[:, ::-1]
+    return np.ascontiguousarray(turned)
 
 
 def located(pupils: Points) -> dict[str, Any]:

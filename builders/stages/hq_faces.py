@@ -14,8 +14,8 @@ NOT_JUDGED = "not judged"
 PICTURE = (
     Fact("image_name", pa.string(), "path of the picture in the release, without the archive's own name"),
     Fact("image_id", pa.int32(), "its number among the person's pictures: its name where all names are numbers"),
-    Fact("width", pa.int32(), "of the picture as it lies in the release, in px"),
-    Fact("height", pa.int32(), "of the picture as it lies in the release, in px"),
+    Fact("width", pa.int32(), "of the picture in px; a web photo is turned upright by its EXIF note first"),
+    Fact("height", pa.int32(), "of the picture in px, likewise"),
     Fact("white_share", pa.float32(), "share of masked.jpg's pixels at 250 or above in all colours; of a release only"),
     Fact("picked_by", pa.string(), "rank, decision (a person said keep), or release (its authors picked it)"),
     Fact("rank", pa.int16(), "place among the person's pictures that fit, from 1; null where they were not ranked"),

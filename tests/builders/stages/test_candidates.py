@@ -17,8 +17,10 @@ from facevox.builders.core.raw import open_raw
 from facevox.builders.core.stage import Clock, Rejection
 from facevox.builders.population.people import draw
 from facevox.builders.population.snapshots import plan_photo, take
+from facevox.builders.stages.candidate_examination import Candidate, read_photo
 from facevox.builders.stages.candidate_faces import largest_face, level_pupils
 from facevox.builders.stages.candidate_options import CandidateOptions
+from facevox.builders.stages.candidate_quality import looks_drawn, style
 from facevox.builders.stages.candidates import candidate_units, mask_problem, read_candidates
 from facevox.builders.stages.hq_faces import FACES, NOT_JUDGED
 from facevox.builders.stages.release_files import release_files
@@ -29,7 +31,7 @@ from facevox.models.core.detectors import open_detector, open_landmarks
 from facevox.models.core.emotion import EMOTIONS, NEUTRAL
 from facevox.models.core.face_crops import box_crop
 from facevox.models.core.networks import network
-from PIL import Image
+from PIL import Image, ImageOps
 
 pytest.importorskip("dlib")
 HAPPY = EMOTIONS.index("happy")
@@ -287,6 +289,24 @@ def test_a_network_without_a_published_digest_is_part_of_the_plan(networks):
     how = CandidateOptions(emotion="mini-xception", models=str(networks))
     stored = (networks / network("mini-xception").file).read_bytes()
     assert how.as_dict()["emotion"] == f"mini-xception {sha256(stored).hexdigest()}"
+
+
+@pytest.mark.parametrize("held", range(1, 9))
+def test_photos_are_read_upright(tmp_path, held):
+    stored = Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 56, 3), np.uint8))
+    exif = Image.Exif()
+    exif[274] = held
+    stored.save(tmp_path / "a.png", exif=exif)
+    found = read_photo(open_raw(str(tmp_path)), Candidate("a", 1, ["", "a.png"], False))
+    with Image.open(tmp_path / "a.png") as again:
+        np.testing.assert_array_equal(found, np.asarray(ImageOps.exif_transpose(again)))
+
+
+def test_a_cartoon_is_flagged_and_a_photograph_is_not():
+    detector, landmarks = open_detector("dlib-hog"), open_landmarks()
+    for kind, drawn in (("drawing", True), ("good", False)):
+        picture = np.ascontiguousarray(photo(kind, 0).picture[..., ::-1])
+        assert looks_drawn(*style(picture, largest_face(picture, detector, landmarks))) == drawn
 
 
 def test_masks_that_lose_the_face_or_find_no_background_are_turned_down():
