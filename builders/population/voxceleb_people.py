@@ -119,12 +119,12 @@ def _vox2(rows: int, seed: int, link: bool, shared: Celebrity) -> tuple[Celebrit
     random = np.random.default_rng([seed, 73])
     taken = {celebrity_name for celebrity_name, _ in _names(rows, seed, 1)}
     names = [(name, gender) for name, gender in _names(3 * rows, seed, 2) if name not in taken][:rows]
-    classes = np.cumsum(random.integers(2, 40, rows)) + 10
+    classes = np.cumsum(random.integers(2, min(40, 18_000 // rows), rows)) + 10
     people = []
     for row, ((name, gender), number) in enumerate(zip(names, classes.tolist(), strict=True)):
         # The real table begins with equal digits; then they are one apart, with farther ones in between.
         apart = 0 if row < rows // 5 else 1
-        person = draw(seed, 1000 + row, _sex(gender), link)
+        person = draw(seed, 10_000 + row, _sex(gender), link)
         test = row % 17 == 12
         if row == 9:
             name, gender, person, test = shared.name, shared.gender, shared.person, True

@@ -18,7 +18,7 @@ from facevox.builders.core.stage import Reject
 from facevox.builders.population.hq_voxceleb import ForgeOptions, candidate_kinds, forge, masks_path, truth_path
 from facevox.builders.population.mel_pickles import PROTOCOLS, mel_dictionary
 from facevox.builders.population.snapshots import KINDS
-from facevox.builders.population.voxceleb_people import roster
+from facevox.builders.population.voxceleb_people import roster, write_tables
 from facevox.builders.stages.voice_face_facts import is_forged
 from facevox.builders.stages.voxceleb_audio import read_voice, recording
 from facevox.builders.stages.voxceleb_tables import read_identities
@@ -264,6 +264,15 @@ def test_the_same_options_give_the_same_bytes_with_any_number_of_workers(tmp_pat
     for name in files(tmp_path / "one"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
     assert truth_path(tmp_path / "one").read_bytes() == truth_path(tmp_path / "two").read_bytes()
+
+
+def test_the_largest_tables_are_read_without_a_problem_but_the_planted_one(tmp_path):
+    people = roster(400, 5)
+    write_tables(tmp_path, people)
+    found = read_identities(open_raw(str(tmp_path)))
+    assert len(found.problems) == 1 and len(found.people) == len(people.vox1) + len(people.vox2) - 1
+    assert len({one.person.subject for one in (*people.vox1, *people.vox2)}) == len(found.people)
+    assert len(people.chosen) == 800
 
 
 def test_without_the_link_faces_stay_and_voices_are_somebody_elses():
