@@ -1,6 +1,7 @@
 """Video files read by time: the frame on screen, the sound to a sample, at any key frames; damage refused."""
 
 import io
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -165,3 +166,27 @@ def test_damage_is_a_value_error_or_passed_over_and_never_a_crash(tmp_path, seed
 def test_what_is_no_video_is_refused_by_its_first_bytes(data):
     with pytest.raises(ValueError, match="video|mp4|0 bytes"), open_video(io.BytesIO(data)) as video:
         list(video.shots([Fraction(0)]))
+
+
+@pytest.mark.parametrize(
+    ("matrix", "upright"),
+    [
+        ((0, 1, -1, 0), lambda picture: np.rot90(picture, -1)),
+        ((-1, 0, 0, -1), lambda picture: picture[::-1, ::-1]),
+        ((0, -1, 1, 0), lambda picture: np.rot90(picture, 1)),
+    ],
+)
+def test_a_turned_video_is_shown_upright(tmp_path, matrix, upright):
+    path = tmp_path / "film.mp4"
+    write(path, *KINDS["mp4"])
+    with path.open("rb") as file, open_video(file) as video:
+        (plain,) = video.shots([Fraction(3)])
+    # ISO/IEC 14496-12: a, b, u, c, d, v, x, y, w, of the first track; right goes to (a, b), down to (c, d).
+    a, b, c, d = matrix
+    data = path.read_bytes()
+    entries = [(1, 0, 0, 0, 1, 0), (a, b, 0, c, d, 0)]
+    before, after = (struct.pack(">6i", *(value << 16 for value in entry)) for entry in entries)
+    at = data.index(before, data.index(b"tkhd"))
+    with open_video(io.BytesIO(data[:at] + after + data[at + 24 :])) as video:
+        (turned,) = video.shots([Fraction(3)])
+    assert np.array_equal(turned.picture, upright(plain.picture))
