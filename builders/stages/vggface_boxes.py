@@ -27,19 +27,20 @@ class PublishedBox:
     """Whether the picture is in the set that people filtered."""
 
     def as_row(self) -> list[float | bool | None]:
-        """For a unit's details; `PublishedBox(*row)` is the same again."""
-        return [self.left, self.top, self.right, self.bottom, self.pose, self.score, self.curated]
+        """As plain JSON; `PublishedBox(*row)` is the same again."""
+        edges: list[float | bool | None] = [self.left, self.top, self.right, self.bottom]
+        return edges if self.curated is None else [*edges, self.pose, self.score, self.curated]
 
 
 def read_loose_boxes(
     file: BinaryIO, place: str, wanted: Collection[str], problems: list[tuple[str, str]]
-) -> dict[str, dict[str, PublishedBox]]:
-    """loose_bb_{train,test}.csv (NAME_ID, X, Y, W, H) -> boxes by id and picture, of the wanted ids.
+) -> dict[str, bytearray]:
+    """loose_bb_{train,test}.csv (NAME_ID, X, Y, W, H) -> each wanted id's lines, for `loose_boxes`.
 
-    Read line by line: the published table has 3.1 million. Adds (place, reason) to `problems` for the first bad line
-    and how many there are.
+    Read line by line and kept as text: the published table has 3.1 million. Adds (place, reason) to `problems` for the
+    first bad line and how many there are.
     """
-    found: dict[str, dict[str, PublishedBox]] = defaultdict(dict)
+    found: dict[str, bytearray] = defaultdict(bytearray)
     bad, first, number = 0, "", 0
     while line := file.readline(MAX_LINE):
         number += 1
@@ -48,13 +49,20 @@ def read_loose_boxes(
         row = _LOOSE.fullmatch(line)
         if row is None or not (int(row[5]) and int(row[6])):
             bad, first = bad + 1, first or f"row {number}: {line[:60]!r}"
-            continue
-        if (who := row[1].decode()) in wanted:
-            x, y, width, height = (float(cell) for cell in row.groups()[2:])
-            found[who][row[2].decode()] = PublishedBox(x, y, x + width, y + height)
+        elif (who := row[1].decode()) in wanted:
+            found[who] += line.strip() + b"\n"
     if bad:
         problems.append((place, f"{bad:,} lines are no box of NAME_ID,X,Y,W,H, the first in {first}; ignored"))
     return dict(found)
+
+
+def loose_boxes(lines: bytes | bytearray) -> dict[str, PublishedBox]:
+    """One id's lines of the table -> boxes by picture."""
+    found = {}
+    for row in filter(None, map(_LOOSE.fullmatch, lines.splitlines())):
+        x, y, width, height = (float(cell) for cell in row.groups()[2:])
+        found[row[2].decode()] = PublishedBox(x, y, x + width, y + height)
+    return found
 
 
 def read_list(data: bytes, place: str, problems: list[tuple[str, str]]) -> dict[str, PublishedBox]:

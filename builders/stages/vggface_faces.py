@@ -1,7 +1,8 @@
 """Config `faces`: one square face per picture of VGGFace or VGGFace2, for people whose voices VoxCeleb has."""
 
+import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -68,10 +69,19 @@ FACES = Config(
 )
 
 
+PictureRow = tuple[str, str, bool, list[Any] | None]
+"""Sample key, name inside the person's folder or archive, whether held out, PublishedBox.as_row() or None."""
+
+
+def packed(pictures: Sequence[PictureRow]) -> str:
+    """Pictures of a unit as text: 1.9 million rows of lists would fill 2 GB while a build is planned."""
+    return json.dumps(pictures, ensure_ascii=False, separators=(",", ":"))
+
+
 def read_faces(raw: Folder, unit: Unit, how: VoxVggOptions, clock: Clock) -> Iterator[Sample | Rejection]:
     """Faces of one person in key order; a row for every picture without one."""
     detector = how.open_detector()
-    for key, name, held, row in unit.details["pictures"]:
+    for key, name, held, row in json.loads(unit.details["pictures"]):
         try:
             sample = _read(raw, unit, (key, name, row), (how, detector), clock)
             yield replace(sample, facts={**sample.facts, HELD_OUT.name: held})
@@ -180,7 +190,8 @@ def square(box: Box, scale: float, size: tuple[int, ...]) -> Box:
     crop = (max(0.0, x - side / 2), max(0.0, y - side / 2), min(width, x + side / 2), min(height, y + side / 2))
     shown = max(0.0, crop[2] - crop[0]) * max(0.0, crop[3] - crop[1])
     if not math.isfinite(shown) or shown < side * side / 2:
-        raise Reject(f"less than half of the face's square lies in the picture of {width} x {height} pixels")
+        measured = {"width": width, "height": height, "box": list(box), "shown": shown}
+        raise Reject(f"less than half of the face's square lies in the picture of {width} x {height}", "", measured)
     return crop
 
 

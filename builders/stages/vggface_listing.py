@@ -18,7 +18,7 @@ from itertools import product
 from pathlib import PurePosixPath
 
 from ..core.raw import ARCHIVES, Entry, Folder, unsafe
-from .vggface_boxes import LOOSE_BOXES, PublishedBox, read_list, read_loose_boxes
+from .vggface_boxes import LOOSE_BOXES, PublishedBox, loose_boxes, read_list, read_loose_boxes
 from .voxceleb_tables import Identity, composed
 
 VGGFACE2 = ("", "vggface2", "VGGFace2", "VGG-Face2")
@@ -82,7 +82,10 @@ class FaceListing:
 
     def boxes(self, person: Identity) -> dict[str, PublishedBox] | None:
         """Published boxes by picture name without ending; None where the release has none of this person."""
-        return self._loose.get(person.vggface) if person.subset == "vox2" else self._list(person.vggface)
+        if person.subset == "vox1":
+            return self._list(person.vggface)
+        lines = self._loose.get(person.vggface)
+        return None if lines is None else loose_boxes(lines)
 
     @cached_property
     def _places(self) -> dict[str, tuple[str, list[Entry] | None]]:
@@ -125,8 +128,8 @@ class FaceListing:
             return []
 
     @cached_property
-    def _loose(self) -> dict[str, dict[str, PublishedBox]]:
-        found: dict[str, dict[str, PublishedBox]] = {}
+    def _loose(self) -> dict[str, bytearray]:
+        found: dict[str, bytearray] = {}
         for base in VGGFACE2:
             for part in PARTS[:2]:
                 place = f"{base}/{LOOSE_BOXES}/loose_bb_{part}.csv".lstrip("/")

@@ -11,7 +11,7 @@ from ..core.builder import Unit
 from ..core.raw import Folder
 from ..core.stage import Rejection
 from .release_files import ReleaseFile, release_files
-from .vggface_faces import FACES, HELD_OUT, IN_VGGFACE2
+from .vggface_faces import FACES, HELD_OUT, IN_VGGFACE2, PictureRow, packed
 from .vggface_listing import VGGFACE2, FaceListing, Pictures
 from .voice_face_facts import VOICE_TERMS, is_forged, person_facts, person_key, terms
 from .voice_listing import Corpus, voice_units
@@ -96,13 +96,13 @@ class VoxVggRelease:
             yield Rejection(stem, FACES.name, split, "list", pictures.place, reason)
         boxes = self.faces.boxes(person)
         held = held_out(Counter(_picture_group(key) for key in pictures.files), stem, self.how.split_seed)
-        own: list[list[Any]] = []
-        apart: list[tuple[list[Any], int]] = []
+        own: list[PictureRow] = []
+        apart: list[tuple[PictureRow, int]] = []
         size = 0
         for key, entry in pictures.files.items():
             box = (boxes or {}).get(key)
             kept = _picture_group(key) in held
-            row: list[Any] = [f"{stem}_{key}", entry.name, kept, box.as_row() if box else None]
+            row: PictureRow = (f"{stem}_{key}", entry.name, kept, box.as_row() if box else None)
             if kept and self.how.splits == "sh":
                 apart.append((row, entry.size))
             else:
@@ -113,9 +113,9 @@ class VoxVggRelease:
         if own:
             # A unit of one sample bears its key.
             key = stem if len(own) > 1 else own[0][0]
-            yield Unit(key, FACES.name, split, identity, size, shared | {"pictures": own}, len(own))
+            yield Unit(key, FACES.name, split, identity, size, shared | {"pictures": packed(own)}, len(own))
         for row, bytes_ in apart:
-            yield Unit(row[0], FACES.name, "test", identity, bytes_, shared | {"pictures": [row]})
+            yield Unit(row[0], FACES.name, "test", identity, bytes_, shared | {"pictures": packed([row])})
 
     def _face_problems(self, without: list[str]) -> Iterator[Rejection]:
         if without:
