@@ -33,6 +33,8 @@ __all__ = ["ForgeOptions", "forge", "masks_path", "truth_path"]
 
 LEAST_GOOD = 3
 """Good pictures that HQ-VoxCeleb wants of a person."""
+LEAST_PEOPLE = 3
+"""Of each subset, from which on some have too few good pictures."""
 PLAINLY_BAD = ("profile", "tiny", "several", "blurred", "none", "cropped")
 """Kinds of pictures that no judge is needed for."""
 PUPILS = (0.381, 0.623, 0.481)
@@ -109,13 +111,13 @@ def _forge_person(out: Path, options: ForgeOptions, number: int) -> _Made:
     return pictures, recordings, size + heard, masks
 
 
-def candidate_kinds(number: int, images: int) -> list[str]:
+def candidate_kinds(number: int, images: int, people: int) -> list[str]:
     """What a person's pictures show, in order: half are good, the rest takes up where the last person's ended.
 
-    The second of every five people has a single good one, too few to be kept, and else what needs no network to be
-    turned down.
+    Where there are `people` enough of each subset, the second of every five has a single good one, too few to be
+    kept, and else what needs no network to be turned down.
     """
-    if number % 5 == 1:
+    if people >= LEAST_PEOPLE and number % 5 == 1:
         return [GOOD, *(PLAINLY_BAD[place % len(PLAINLY_BAD)] for place in range(images - 1))]
     good = max(LEAST_GOOD, images // 2)
     bad = max(0, images - good)
@@ -127,7 +129,7 @@ def _candidates(options: ForgeOptions, number: int) -> Iterator[tuple[str, bytes
     """(place, file, photograph) of a person's web images, in an order that says nothing; every fifth is a PNG."""
     one = options.roster.chosen[number]
     subset = ("vox1", "vox2").index(one.subset)
-    kinds = candidate_kinds(number, options.images)
+    kinds = candidate_kinds(number, options.images, options.people)
     order = np.random.default_rng([options.seed, subset, one.row, 91]).permutation(len(kinds))
     others = strangers(options.seed, one.row)
     for place, taken in enumerate(order.tolist()):

@@ -96,7 +96,8 @@ def test_every_kind_of_picture_occurs_and_most_people_have_enough_good_ones(cand
     assert set().union(*kinds.values()) == set(KINDS)
     good = sorted(counts["good"] for counts in kinds.values())
     assert good == [1, 3, 3, 3, 3, 3]
-    assert candidate_kinds(0, 2) == ["good", "good"]
+    assert candidate_kinds(0, 2, 3) == ["good", "good"]
+    assert candidate_kinds(1, 6, 1).count("good") == 3
 
 
 def test_the_masks_beside_a_release_cover_people_alone(candidates, masks):
