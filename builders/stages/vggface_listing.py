@@ -25,6 +25,8 @@ VGGFACE2 = ("", "vggface2", "VGGFace2", "VGG-Face2")
 PARTS = ("train", "test", "vggface2_train", "vggface2_test")
 VGGFACE1 = ("vggface1", "VGGFace1", "vggface", "VGGFace", "VGG-Face", "vgg_face_dataset", "")
 ROOTS = (*(f"{base}/{part}".lstrip("/") for base in VGGFACE2 for part in PARTS), *VGGFACE1)
+COMPRESSED = (".tar.gz", ".tgz")
+"""How VGGFace2 comes; nothing in such a file can be reached without reading all before it."""
 LISTS = "files"
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 _NUMBERED = re.compile(r"\d{4,}_\d{2,}", re.ASCII)
@@ -92,6 +94,7 @@ class FaceListing:
         """VGGFace id or name -> where the pictures are; with entries where one archive holds all people."""
         found: dict[str, tuple[str, list[Entry] | None]] = {}
         for root in ROOTS:
+            self._check_compressed(root)
             for name, at in self._people(root):
                 who = composed(name)
                 self._seen.update([who] if root else [])
@@ -115,6 +118,12 @@ class FaceListing:
                 yield name.rsplit(".", 1)[0], (place.rsplit(".", 1)[0], None)
             elif composed(name) in self.wanted or self.raw.fs.isdir(self.raw._path(place)):
                 yield name, (place, None)
+
+    def _check_compressed(self, root: str) -> None:
+        for place in (root + ending for ending in COMPRESSED if root):
+            if self.raw.exists(place):
+                reason = "compressed as a whole, which cannot be read in place: gunzip it, or extract it"
+                self.problems.append((place, reason))
 
     def _is_archive(self, root: str) -> bool:
         return any(self.raw.exists(root + ending) for ending in ARCHIVES)

@@ -263,6 +263,7 @@ def test_the_published_box_tells_which_of_two_faces_is_meant(release, tmp_path):
     raw = tmp_path / "raw"
     put(raw / "vox2_meta.csv", VOX2.encode())
     left, right = release.shots["n000016"][0], release.shots["n000017"][0]
+    put(raw / "vggface2_test.tar.gz", b"as downloaded")
     put(raw / "train" / "n000016" / "0001_01.jpg", jpeg(np.hstack([left, right])))
     put(raw / "train" / "n000016" / "0001_02.jpg", jpeg(np.hstack([left, right])))
     put(raw / "train" / "n000016" / "0002_01.jpg", jpeg(left))
@@ -284,7 +285,7 @@ def test_the_published_box_tells_which_of_two_faces_is_meant(release, tmp_path):
     assert found["0001_02.jpg"]["release_box"] == {"left": 588, "top": 40, "right": 708, "bottom": 190}
     why = {row["place"].rsplit("/", 1)[-1]: row["reason"] for row in rejected(folder)}
     assert "none with its middle in the published box" in why["0002_01.jpg"]
-    assert "1 lines are no box" in why["loose_bb_train.csv"]
+    assert "1 lines are no box" in why["loose_bb_train.csv"] and "gunzip it" in why["vggface2_test.tar.gz"]
 
 
 def test_one_archive_of_all_people_and_folders_at_the_root_are_read_alike(release, tmp_path):
