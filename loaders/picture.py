@@ -8,24 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .folder import Folder, FolderError
+from .sheet import draw_sheet, spectrogram
 
 Image = NDArray[np.uint8]
 
 
 def draw(folder: Folder, key: str, out: Path, frame: int | None = None) -> Path:
-    """Draw one frame (from 1; default: the middle one) of a sample with its sound and evidence; returns the PNG's path.
+    """Draw one frame (from 1; default: the middle one) of a clip of both cameras with its sound and evidence.
 
+    Every other sample is drawn as a sheet of its members and facts. Returns the PNG's path.
     Raises FolderError for an unknown key or a frame outside the clip.
     """
     import matplotlib
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     clips = {"visual.webp", "thermal.webp"}
     rows = [row for row in folder.rows(key) if clips <= {f["name"] for f in row["fields"] if f["frame_offset"]}]
     if not rows:
-        raise FolderError(f"{folder.path}: {key} is no clip of both cameras; show draws utterances and stills")
+        row = folder.rows(key)[0]
+        numbers = None if frame is None else [frame - 1]
+        members = next(folder.fetch([key], frames=numbers or "all", config=row["config"]))
+        return draw_sheet(key, row, {name: members[name] for name in members if "." in name}, out)
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
     row = rows[0]
     count = row.get("frames") or 1
     number = (count + 1) // 2 if frame is None else frame
@@ -43,7 +48,7 @@ def draw(folder: Folder, key: str, out: Path, frame: int | None = None) -> Path:
         axes.axis("off")
     sound = "mic1.flac" in names
     if sound:
-        _spectrogram(figure.add_subplot(grid[1, :3]), sample["mic1.flac"], row["sample_rate"])
+        spectrogram(figure.add_subplot(grid[1, :3]), sample["mic1.flac"], row["sample_rate"], "mic 1")
     _evidence(figure.add_subplot(grid[1, 3:] if sound else grid[1, :]), row, number)
     words = f"  “{row['transcript']}”" if row.get("transcript") else ""
     about = [str(row[name]) for name in ("gender", "age", "ethnicity", "accessories") if row.get(name) is not None]
@@ -79,21 +84,6 @@ def matrix_at(row: dict[str, Any], number: int) -> NDArray[np.float64] | None:
         if segment["first"] <= number <= segment["last"]:
             return np.array(segment["h"], np.float64).reshape(3, 3)
     return None
-
-
-def _spectrogram(axes: Any, samples: NDArray[np.int16], rate: int) -> None:
-    import librosa
-
-    power = librosa.feature.melspectrogram(
-        y=samples.astype(np.float32) / 32768, sr=rate, n_fft=1024, hop_length=256, n_mels=96
-    )
-    seconds = len(samples) / rate
-    axes.imshow(
-        librosa.power_to_db(power, ref=np.max), origin="lower", aspect="auto", extent=(0, seconds, 0, 96), cmap="magma"
-    )
-    axes.set_title("mic 1, log-mel spectrogram", fontsize=10)
-    axes.set_xlabel("seconds")
-    axes.set_ylabel("mel band")
 
 
 def _evidence(axes: Any, row: dict[str, Any], number: int) -> None:

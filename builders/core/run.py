@@ -92,7 +92,7 @@ class BuildReport:
         total = sum(self.seconds.values()) or 1.0
         each, name = (self.frames, "frame") if self.frames else (self.taken, "item")
         spent = [(stage, 100 * s / total, 1000 * s / max(each, 1)) for stage, s in self.seconds.most_common()]
-        shares = f"ms a {name}: " + ", ".join(f"{stage} {ms:.2f} ({share:.0f} %)" for stage, share, ms in spent)
+        shares = f"ms per {name}: " + ", ".join(f"{stage} {ms:.2f} ({share:.0f} %)" for stage, share, ms in spent)
         rate = (
             f"{self.frames / self.elapsed:,.1f} frames/s"
             if self.frames
