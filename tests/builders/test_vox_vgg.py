@@ -15,6 +15,7 @@ from facevox.builders.core.run import BuildOptions, run
 from facevox.builders.population.heads import head
 from facevox.builders.population.people import draw
 from facevox.builders.population.scene import at_position, visual_frame, wall
+from facevox.builders.population.vox_vgg import ForgeOptions, forge, truth_path
 from facevox.builders.vox_vgg import VoxVggOptions
 from facevox.loaders.arrays import decode_array
 from facevox.loaders.folder import Folder
@@ -386,3 +387,27 @@ def test_real_portraits_of_voxceleb_people_become_faces_of_the_real_table(real, 
     ]
     heard = rows(folder, "voices")[0]
     assert heard["speech_seconds"] > 0.5 * heard["seconds"]
+
+
+def test_a_forged_release_gives_the_faces_its_truth_tells(tmp_path):
+    """Zipped trees of VGGFace and VGGFace2: whoever is pictured is found at the landmarks that were painted."""
+    raw = tmp_path / "forged"
+    forge(raw, ForgeOptions(people=2, images=4, utterances=0, archives=True, seed=4))
+    truth = json.loads(truth_path(raw).read_text())
+    truth_path(raw).unlink()
+    folder = build(raw, tmp_path / "out", "faces", splits="vfmr1", min_confidence=0.9)
+    found = {f"{row['vggface_id']}/{row['image_name']}": row for row in rows(folder, "faces")}
+    people = {row["vggface_id"] for row in found.values()}
+    pictured = {
+        "/".join(unicodedata.normalize("NFC", place).split("/")[1:]): faces
+        for place, faces in truth["pictures"].items()
+    }
+    told = {place: facts for place, facts in pictured.items() if place.split("/")[0] in people}
+    lost = {row["place"].split(".zip/")[-1] for row in rejected(folder) if row["stage"] == "faces"}
+    assert len(told) >= 12 and len(found) + len(lost) == len(told)
+    assert all(facts["kind"] in ("none", "blurred", "profile") for place, facts in told.items() if place not in found)
+    for place, row in found.items():
+        points = np.array(told[place]["landmarks"])
+        box = row["box"]
+        assert ((points[17:] > (box["left"], box["top"])) & (points[17:] < (box["right"], box["bottom"]))).mean() > 0.9
+        assert row["source"].startswith("forged by facevox")
