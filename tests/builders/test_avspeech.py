@@ -208,6 +208,14 @@ def test_two_workers_write_the_bytes_of_one(release, truth, built, tmp_path, tre
     assert all(known[row["key"]] == row["fields"][0]["sha256"] for row in rows(one))
 
 
+def test_nothing_is_written_beside_the_release(built, release, truth):
+    names = {path.relative_to(release).as_posix().split("/")[0] for path in release.rglob("*")}
+    assert names == {"avspeech_train.csv", "avspeech_test.csv", "clips", "videos", "forged.json"}
+    assert {path.suffix for path in release.rglob("*.*") if path.parent != release} == {".mp4", ".webm"}
+    clips = {path.stem[:11] for path in (release / "clips").iterdir()}
+    assert not clips & {video for video, facts in truth["videos"].items() if facts["odd"].startswith("whole")}
+
+
 def test_several_faces_are_left_out_on_request(release, truth, tmp_path):
     odd = {facts["odd"]: video for video, facts in truth["videos"].items()}
     chosen = [odd["two faces"], odd["late face"]]
