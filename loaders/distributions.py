@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .rows import Rows
 from .sample import SPLITS
@@ -42,6 +43,8 @@ class Panel:
     categories: tuple[str, ...] = ()
     mark: float | None = None
     logarithmic: bool = False
+    nested: bool = False
+    """Whether each series is a part of the one before, drawn in front of it; else they add up."""
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
@@ -57,6 +60,11 @@ def people(rows: Rows, facts: Sequence[str]) -> Rows:
         seen.setdefault(who, tuple(about))
     names = ("identity", "split", *facts)
     return Rows({name: [(who, *about)[at] for who, about in seen.items()] for at, name in enumerate(names)})
+
+
+def per_person(rows: Rows) -> list[int]:
+    """How many rows each person has, in the order first met."""
+    return list(Counter(rows["identity"]).values())
 
 
 def by_split(rows: Rows, fact: str, values: Iterable[Any]) -> list[tuple[Cell, ...]]:
@@ -94,15 +102,16 @@ def quantile_table(title: str, measured: Iterable[tuple[str, Rows, Measure]]) ->
 
 def histogram(title: str, series: Mapping[str, Rows], measure: Measure, heights: str) -> Panel:
     """How many samples of each series fall into each bin of a measure."""
-    edges = np.array(measure.edges)
-    middles = np.nextafter(edges[-1], edges[0])
-    counts = {
-        name: np.histogram(np.clip(rows.numbers(measure.fact), edges[0], middles), edges)[0]
-        for name, rows in series.items()
-    }
+    counts = {name: counted(rows.numbers(measure.fact), measure.edges) for name, rows in series.items()}
     drawn = {name: tuple(int(count) for count in found) for name, found in counts.items() if found.sum()}
     bins = f"{measure.meaning}, {measure.unit}"
     return Panel(title, bins, heights, drawn, measure.edges, (), measure.mark, measure.logarithmic)
+
+
+def counted(values: NDArray[np.float64], edges: Sequence[float]) -> NDArray[np.int64]:
+    """How many values fall into each bin, int64 (len(edges) - 1); those outside count in the first or last."""
+    within = np.clip(values, edges[0], np.nextafter(edges[-1], edges[0]))
+    return np.histogram(within, np.array(edges))[0].astype(np.int64)
 
 
 def bars(title: str, bins: str, heights: str, rows: Sequence[Sequence[Any]], names: Sequence[str] = SPLITS) -> Panel:

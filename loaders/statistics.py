@@ -14,6 +14,15 @@ from .durable import write_bytes
 from .folder import Folder
 from .rows import read_rows
 from .tabulate import Table
+from .waterfall import (
+    Quality,
+    Steps,
+    options_of,
+    quality_panels,
+    quality_table,
+    read_left_out,
+    waterfalls,
+)
 
 FORMATS = {"text": "txt", "markdown": "md", "json": "json"}
 """How the tables are printed, and the ending of the file that holds them."""
@@ -82,7 +91,10 @@ def dataset_of(folder: Folder) -> str:
 
 
 def statistics(folder: Folder) -> Statistics:
-    """Count a built folder. Reads tables/ only, never a shard.
+    """Count a built folder. Reads tables/ and the card, never a shard.
+
+    A file of `published` has TITLE, FACTS, tables(rows), errata(rows) and panels(rows); with STEPS it names the stages
+    that leave samples out, config by config in the order of the pipeline, with QUALITIES what they go by.
 
     Raises ValueError when it holds nobody, or people of a dataset without published statistics here.
     """
@@ -91,12 +103,25 @@ def statistics(folder: Folder) -> Statistics:
         found = f"people of {name!r}" if name else "no samples"
         raise ValueError(f"{folder.path} holds {found}; published statistics are known for: {', '.join(described())}")
     published = import_module(f".published.{name}", __package__)
-    rows = read_rows(folder, published.FACTS)
+    steps: Steps = getattr(published, "STEPS", {})
+    qualities: tuple[Quality, ...] = getattr(published, "QUALITIES", ())
+    rows = read_rows(folder, (*published.FACTS, *(quality.measure.fact for quality in qualities)))
+    tables, panels = list(published.tables(rows)), list(published.panels(rows))
+    if steps:
+        left_out = read_left_out(folder, steps, qualities)
+        falls = list(waterfalls(left_out, rows, steps))
+        measured = quality_table(left_out, rows)
+        tables += [*(fall.table() for fall in falls), *([measured] if measured else [])]
+        panels = [
+            *(fall.panel() for fall in falls if fall.removed),
+            *quality_panels(left_out, rows, options_of(folder)),
+            *panels,
+        ]
     return Statistics(
         f"Statistics of {published.TITLE}, published and built",
-        tuple(published.tables(rows)),
+        tuple(tables),
         published.errata(rows),
-        tuple(published.panels(rows)),
+        tuple(panels),
         {"folder": str(folder.path), "samples": len(rows)},
     )
 

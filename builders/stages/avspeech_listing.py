@@ -204,7 +204,7 @@ class Listing:
             reason = f"neither this video nor a clip of it is here ({first}; {count} in all): not downloaded, or no "
             reason += "longer on YouTube"
             place = f"videos/{video}.mp4"
-            yield self._rejection(youtube_key(video), split, MISSING, place, reason, {"rows": count})
+            yield self._rejection(youtube_key(video), split, MISSING, place, reason, {self.config: count})
 
     def _unused(self, unused: set[str]) -> Iterator[Rejection]:
         """Files that no row names: a clip whose name is one millisecond off is one of them."""

@@ -123,7 +123,7 @@ class Examination:
                 self.turn_down(f"pupils {face.ipd:.1f} px apart, expected {self.how.min_ipd:g} or more")
         with self.clock("quality"):
             self._quality(photo, face)
-        with self.clock("faces"):
+        with self.clock("edge"):
             if (beyond := face.outside(photo.shape[1], photo.shape[0])) > MOST_OUTSIDE:
                 self.turn_down(f"the picture's edge cuts the face: {beyond} of 68 landmarks lie beyond it")
         with self.clock("pose"):

@@ -95,15 +95,17 @@ def _stranger(corpus: Corpus, subset: str, name: str, found: list[ReleaseFile]) 
     known = [problem.reason for problem in corpus.identities.problems if problem.key == f"{subset}/{name}"]
     reason = known[0] if known else f"{name} has no row in the meta table of {subset} beside the data"
     place = found[0].place.rsplit("/", 1)[0]
-    return Rejection("", FACES.name, "", "list", place, f"{len(found):,} pictures not read: {reason}")
+    why, counted = f"{len(found):,} pictures not read: {reason}", as_json({FACES.name: len(found)})
+    return Rejection("", FACES.name, "", "list", place, why, measured=counted)
 
 
 def _strays(strays: list[tuple[ReleaseFile, str]]) -> Iterator[Rejection]:
     for file, reason in strays[:MAX_STRAYS]:
-        yield Rejection("", FACES.name, "", "list", file.place, reason)
+        yield Rejection("", FACES.name, "", "list", file.place, reason, measured=as_json({FACES.name: 1}))
     if len(strays) > MAX_STRAYS:
         further = f"{len(strays) - MAX_STRAYS:,} further pictures, the last: {strays[-1][1]}"
-        yield Rejection("", FACES.name, "", "list", strays[-1][0].place, further)
+        counted = as_json({FACES.name: len(strays) - MAX_STRAYS})
+        yield Rejection("", FACES.name, "", "list", strays[-1][0].place, further, measured=counted)
 
 
 def read_candidates(raw: Folder, unit: Unit, how: CandidateOptions, clock: Clock) -> Iterator[Sample | Rejection]:

@@ -146,7 +146,7 @@ def find_face(
     faces = search(picture, detector)
     sure = [face for face in faces if face.score >= how.min_confidence]
     height, width = picture.shape[:2]
-    measured = {"width": width, "height": height, "n_faces": len(sure), "best": faces[0].score if faces else None}
+    measured = {"width": width, "height": height, "n_faces": len(sure), "det_conf": faces[0].score if faces else None}
     if not sure:
         best = f"; the best of {len(faces)} scores {faces[0].score:.3f}" if faces else ""
         raise Reject(f"{detector.name} finds no face of score {how.min_confidence:g} or more{best}", "", measured)

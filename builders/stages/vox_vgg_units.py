@@ -9,7 +9,7 @@ from typing import Any
 
 from ..core.builder import Unit
 from ..core.raw import Folder
-from ..core.stage import Rejection
+from ..core.stage import Rejection, as_json
 from .release_files import ReleaseFile, release_files
 from .vggface_faces import FACES, HELD_OUT, IN_VGGFACE2, PictureRow, packed
 from .vggface_listing import VGGFACE2, FaceListing, Pictures
@@ -93,7 +93,8 @@ class VoxVggRelease:
         stem, split = person_key(person), self.assigned[person.key]
         if pictures.others:
             reason = f"{len(pictures.others):,} files are no pictures to read, the first {pictures.others[0]}"
-            yield Rejection(stem, FACES.name, split, "list", pictures.place, reason)
+            none_of_them = as_json({FACES.name: 0})
+            yield Rejection(stem, FACES.name, split, "list", pictures.place, reason, measured=none_of_them)
         boxes = self.faces.boxes(person)
         held = held_out(Counter(_picture_group(key) for key in pictures.files), stem, self.how.split_seed)
         own: list[PictureRow] = []
@@ -170,7 +171,9 @@ class VoxVggRelease:
                 idle[item.identity] += 1
         if idle:
             reason = f"{idle.total():,} recordings of {len(idle):,} people who take no part in split {self.how.splits}"
-            yield Rejection("", VOICES.name, "", "split", min(idle), reason)
+            yield Rejection(
+                "", VOICES.name, "", "split", min(idle), reason, measured=as_json({VOICES.name: idle.total()})
+            )
         for units in found.values():
             yield from self._with_held_out(units)
 

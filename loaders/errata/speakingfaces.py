@@ -1,10 +1,11 @@
 """What the SpeakingFaces paper and repository say that arithmetic, the files or the code contradict."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from ..rows import Rows
 from ..sample import SPLITS
-from ..tabulate import Cell, Table
+from ..tabulate import Table
+from . import Erratum, inconsistencies
 
 FPS = 28
 SILENT_PAIRS = 2 * 9 * 900
@@ -115,8 +116,7 @@ def _matrices(rows: Rows) -> str | None:
     return f"matrices of samples: {', '.join(counts)}" if counts else None
 
 
-Finding = Callable[[Rows], str | None]
-ERRATA: tuple[tuple[str, str, Finding | None], ...] = (
+ERRATA: tuple[Erratum, ...] = (
     (
         "Session-1 pairs are printed as 356,400 (valid) and 324,000 (test).",
         "Swapped: 20 x 2 x 9 x 900 = 324,000 and 22 x 2 x 9 x 900 = 356,400.",
@@ -184,8 +184,4 @@ ERRATA: tuple[tuple[str, str, Finding | None], ...] = (
 
 def errata(rows: Rows) -> Table:
     """All of them; the last cell is what the folder says, None where it cannot tell."""
-    lines: tuple[tuple[Cell, ...], ...] = tuple(
-        (number, statement, finding, here(rows) if here else None)
-        for number, (statement, finding, here) in enumerate(ERRATA, 1)
-    )
-    return Table("Known inconsistencies of the release", ("no.", "statement", "what is so", "this folder"), lines)
+    return inconsistencies(ERRATA, rows)

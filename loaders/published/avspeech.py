@@ -1,13 +1,16 @@
 """AVSpeech as the public re-implementation of Speech2Face used it: counts in print, in its logs, in a folder."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from ..distributions import Measure, Panel, bars, by_split, histogram, quantile_table
+from ..errata import Erratum, inconsistencies
 from ..rows import Rows
 from ..sample import SPLITS
 from ..tabulate import Cell, Table
+from ..waterfall import Quality
 
 TITLE = "AVSpeech"
 USED: tuple[tuple[str, tuple[Cell, Cell, Cell, Cell]], ...] = (
@@ -26,6 +29,16 @@ MEASURES = (
     Measure("face_width", "width of the face", "pixels", tuple(np.geomspace(16, 1024, 25).tolist()), None, True),
     Measure("faces", "faces in the frame", "faces", ()),
     Measure("frame_attempt", "frame with the face", "number, one a second", ()),
+)
+STEPS = {
+    "clips": (
+        *("bad row", "missing video", "list", "open", "no frame", "no face", "several faces", "no audio"),
+        *("encode", "features", "review"),
+    ),
+}
+QUALITIES = (
+    Quality("clips", "no audio", MEASURES[1]),
+    Quality("clips", "no audio", replace(MEASURES[2], edges=tuple(np.arange(0, 6.25, 0.25).tolist()), mark=0.25)),
 )
 FACTS = (
     *("youtube_id", "start_ms", "end_ms", "usual_length", "release_split", "whole_video", "face_holds_point"),
@@ -117,8 +130,9 @@ def panels(rows: Rows) -> Iterator[Panel]:
     """What is drawn."""
     whole = _measured(rows)
     parts = {split: whole.where(split=split) for split in SPLITS}
+    filters = {quality.measure.fact for quality in QUALITIES}
     for measure in MEASURES:
-        if measure.edges:
+        if measure.edges and measure.fact not in filters:
             yield histogram(measure.meaning.capitalize(), parts, measure, "clips")
     yield bars("Frame with the face", "one a second", "clips", by_split(whole, "frame_attempt", range(1, 7)))
     most = max((count for count in whole.known("faces")), default=1)
@@ -156,8 +170,7 @@ def _attempts(rows: Rows) -> str | None:
     )
 
 
-Finding = Callable[[Rows], str | None]
-ERRATA: tuple[tuple[str, str, Finding | None], ...] = (
+ERRATA: tuple[Erratum, ...] = (
     (
         "The re-implementation counts 6,100 clips in its text and around 5,000 in a caption.",
         "Its logs have 6,040: 4,832, 604 and 604.",
@@ -210,8 +223,4 @@ ERRATA: tuple[tuple[str, str, Finding | None], ...] = (
 
 def errata(rows: Rows) -> Table:
     """All of them; the last cell is what the folder says, None where it cannot tell."""
-    lines: tuple[tuple[Cell, ...], ...] = tuple(
-        (number, statement, finding, here(rows) if here else None)
-        for number, (statement, finding, here) in enumerate(ERRATA, 1)
-    )
-    return Table("Known inconsistencies of the release", ("no.", "statement", "what is so", "this folder"), lines)
+    return inconsistencies(ERRATA, rows)

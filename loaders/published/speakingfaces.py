@@ -1,16 +1,16 @@
 """SpeakingFaces (Sensors 2021, 21(10), 3465): Tables 2 and 3 as printed and as counted; distributions to know it by."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from ..comparison import FORGED, Line, compared, difference, is_forged, uneven
 from ..distributions import Measure, Panel, age_rows, bars, by_split, histogram, people, quantile_table
 from ..errata.speakingfaces import FPS, number_ranges
 from ..errata.speakingfaces import errata as errata
 from ..rows import Rows
 from ..sample import SPLITS
-from ..tabulate import Cell, Table, shown
+from ..tabulate import Cell, Table
 
 TITLE = "SpeakingFaces"
 SUBJECTS = 142
@@ -43,19 +43,6 @@ FACTS = (
 
 
 # --- Table 2 ---
-
-
-@dataclass(frozen=True)
-class Line:
-    """A row of Table 2: published train, validation, test, total; what counts it; `needs`: the configs it is about."""
-
-    name: str
-    published: tuple[Cell, Cell, Cell, Cell]
-    count: Callable[[Rows], Cell]
-    needs: tuple[str, ...] = ()
-    wrong: tuple[int, ...] = ()
-    """Numbers of the errata that contradict the published values."""
-    adds_up: bool = True
 
 
 def _distinct(values: Sequence[object]) -> int:
@@ -117,16 +104,7 @@ TABLE_2 = (
 
 def table_2(rows: Rows) -> Table:
     """Published, built and their difference for every row of Table 2, by split and in all."""
-    parts = rows.splits()
-    lines: list[tuple[Cell, ...]] = []
-    for line in TABLE_2:
-        built: list[Cell] = ["not built"] * 4
-        if not line.needs or set(line.needs) & set(rows.configs):
-            built = [line.count(part) for part in parts.values()]
-        remark = f" (wrong: {', '.join(map(str, line.wrong))})" if line.wrong else ""
-        lines.append((line.name, f"published{remark}", *line.published))
-        lines.append(("", "built", *built))
-        lines.append(("", "difference", *map(_difference, built, line.published)))
+    parts, lines = rows.splits(), compared(TABLE_2, rows)
     stored = [part.total("media_bytes") / 1e9 for part in parts.values()]
     lines.append(("GB as stored", "built", *stored))
     return Table("Table 2", ("", "", *SPLITS, "total"), tuple(lines), tuple(_notes(rows)))
@@ -142,18 +120,9 @@ def table_1(rows: Rows) -> Table:
     lines: tuple[tuple[Cell, ...], ...] = (
         ("image pairs, both sessions", "published (wrong: 4)", TABLE_1_PAIRS),
         ("", "built", built),
-        ("", "difference", _difference(built, TABLE_1_PAIRS)),
+        ("", "difference", difference(built, TABLE_1_PAIRS)),
     )
     return Table("Table 1", ("", "", "total"), lines, ("The published count is of untrimmed recordings (wrong: 4).",))
-
-
-def _difference(built: Cell, published: Cell) -> Cell:
-    if isinstance(built, str) or built is None:
-        return None if built in (None, "not built") else "same" if built == published else "differs"
-    if not isinstance(published, int | float):
-        raise TypeError(f"expected a published number beside {built!r}, found {published!r}")
-    off = built - published
-    return "0" if off == 0 else f"{'+' if off > 0 else '-'}{shown(abs(off))}"
 
 
 def _notes(rows: Rows) -> Iterator[str]:
@@ -162,15 +131,9 @@ def _notes(rows: Rows) -> Iterator[str]:
         yield f"Not built here: {', '.join(missing)}."
     if held < SUBJECTS:
         yield f"This folder holds {held} of {SUBJECTS} speakers: its counts cannot reach the published ones."
-    if any(str(source).startswith("forged") for source in set(rows["source"])):
-        yield "The people in this folder are forged; the published values are those of the real release."
-    for line in TABLE_2:
-        numbers = [value for value in line.published if isinstance(value, int | float)]
-        parts, total = sum(numbers[:-1]), sum(numbers[-1:])
-        if line.adds_up and abs(parts - total) > 0.05:
-            wrong = ", ".join(map(str, line.wrong))
-            says = f"{line.name}: the published total {shown(total)} is not the sum of its parts"
-            yield f"{says}, {shown(parts)} (wrong: {wrong})."
+    if is_forged(rows):
+        yield FORGED
+    yield from uneven(TABLE_2)
     yield (
         'A unique command is a pair of split and id; a word stands between blanks, upper and lower case alike. "TB '
         'uncompressed" counts frames as 8-bit RGB and sound as 16-bit samples, as they are here: after trimming. '

@@ -114,4 +114,4 @@ def test_one_row_for_a_missing_video_and_one_for_each_missing_clip(tmp_path):
         f"videos/{gone}.mp4",
     ]
     assert {rejection.stage for rejection in rejections} == {"missing video"}
-    assert next(rejection.measured for rejection in rejections if gone in rejection.place) == '{"rows": 3}'
+    assert next(rejection.measured for rejection in rejections if gone in rejection.place) == '{"clips": 3}'

@@ -341,10 +341,10 @@ BAD = {
     "no_face": {("faces", "found no face")},
     "several_faces": {("faces", "as wide as the largest")},
     "tiny": {("resolution", "px apart")},
-    "cropped": {("faces", "edge cuts the face")},
+    "cropped": {("edge", "edge cuts the face")},
     "low_quality": {
         ("quality", "blurred"),
-        ("faces", "edge cuts the face"),
+        ("edge", "edge cuts the face"),
         ("faces", "found no face"),
         ("pose", "turned"),
     },
