@@ -35,8 +35,10 @@ class Avspeech(Builder):
             raise TypeError(f"expected AvspeechOptions, found {type(options).__name__}")
         options.check()
         self.how = options
+
+    def expected_bytes(self, unit: Unit) -> float:
         # A clip of 5 s at 360p has about 300 kB; its face and voice about 200 kB, the spectrogram 1.2 MB.
-        self.expected_ratio = 5.0 if options.features else 1.0
+        return unit.size * (5.0 if self.how.features else 1.0)
 
     def notes(self) -> list[str]:
         quality = self.how.quality

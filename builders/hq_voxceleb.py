@@ -48,7 +48,6 @@ class HqVoxCeleb(Builder):
             raise TypeError(f"expected HqVoxCelebOptions, found {type(options).__name__}")
         options.check()
         self.how = options.explicit()
-        self._read = self._written = 0.0
 
     def notes(self) -> list[str]:
         return self.how.notes()
@@ -66,10 +65,7 @@ class HqVoxCeleb(Builder):
             listed = face_units(files, corpus, self.how.min_images)
         if self.how.paired and self.how.source == "release":
             listed = without(listed, lonely_people(files, corpus))
-        for item in listed:
-            yield item
-            if isinstance(item, Unit):
-                self._expect(item)
+        yield from listed
 
     def _corpus(self, raw: Folder, config: str, identities: Identities) -> Corpus:
         stated = VOICE_TERMS if config == VOICES.name else FACE_TERMS[self.how.source]
@@ -83,12 +79,10 @@ class HqVoxCeleb(Builder):
             self.how.subjects,
         )
 
-    def _expect(self, unit: Unit) -> None:
-        """Keep `expected_ratio` at what the units listed so far will take."""
-        recording = unit.config == VOICES.name and "file" in unit.details
-        self._read += unit.size
-        self._written += expected_bytes([unit], self.how.feature_names) if recording else unit.size
-        self.expected_ratio = self._written / max(self._read, 1)
+    def expected_bytes(self, unit: Unit) -> float:
+        if unit.config == VOICES.name and "file" in unit.details:
+            return expected_bytes([unit], self.how.feature_names)
+        return unit.size
 
     def read(self, raw: Folder, unit: Unit, clock: Clock) -> Iterator[Sample | Rejection]:
         if unit.config == FACES.name and self.how.source == "candidates":

@@ -57,7 +57,9 @@ class SpeakingFaces(Builder):
         options.check()
         self.how = options
         self.calibration = options.calibrated()
-        self.expected_ratio = 0.9 if options.materialize_aligned else 0.62
+
+    def expected_bytes(self, unit: Unit) -> float:
+        return unit.size * (0.9 if self.how.materialize_aligned else 0.62)
 
     def notes(self) -> list[str]:
         notes = []

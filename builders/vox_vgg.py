@@ -36,8 +36,6 @@ class VoxVgg(Builder):
         options.check()
         self.how = options
         self.targets = TargetFaces(options)
-        self._read = self._written = 0.0
-        self._face_bytes = FACE_BYTES * max(1.0, (options.face_size / 112) ** 2)
 
     def notes(self) -> list[str]:
         notes = ["Faces and voices of named people: biometric data. The section Intended use says what it is not for."]
@@ -55,19 +53,12 @@ class VoxVgg(Builder):
             listed = release.voice_units() if config == HELD_OUT_VOICES.name else rcgan_units(release)
         if self.how.paired and config != RCGAN.name:
             listed = without(listed, release.lonely())
-        for item in listed:
-            yield item
-            if isinstance(item, Unit):
-                self._expect(item)
+        yield from listed
 
-    def _expect(self, unit: Unit) -> None:
-        """Keep `expected_ratio` at what the units listed so far will take."""
-        arrays = ("piczak",) if unit.config == RCGAN.name else self.how.feature_names
-        self._read += unit.size
-        self._written += (
-            self._face_bytes * unit.samples if unit.config == FACES.name else expected_bytes([unit], arrays)
-        )
-        self.expected_ratio = self._written / max(self._read, 1)
+    def expected_bytes(self, unit: Unit) -> float:
+        if unit.config == FACES.name:
+            return FACE_BYTES * max(1.0, (self.how.face_size / 112) ** 2) * unit.samples
+        return expected_bytes([unit], ("piczak",) if unit.config == RCGAN.name else self.how.feature_names)
 
     def read(self, raw: Folder, unit: Unit, clock: Clock) -> Iterator[Sample | Rejection]:
         if unit.config == FACES.name:

@@ -65,8 +65,6 @@ class Builder(ABC):
     configs: ClassVar[tuple[Config, ...]]
     verdicts: ClassVar[Mapping[str, Mapping[str, int]]] = {}
     """Fact that sums up artifacts -> the facts with our verdicts on each, and their bits; people's word comes first."""
-    expected_ratio: float = 1.0
-    """Bytes written per byte of release, generously: asked for before a build starts."""
     options_type: ClassVar[type[ReleaseOptions]] = ReleaseOptions
 
     def __init__(self, options: ReleaseOptions) -> None:
@@ -89,6 +87,10 @@ class Builder(ABC):
 
         Raises Reject when the whole unit is to be left out.
         """
+
+    def expected_bytes(self, unit: Unit) -> float:
+        """What a unit will take on disk, generously: added up before a build starts."""
+        return unit.size
 
     def notes(self) -> list[str]:
         """What a reader of the card must not miss about these options, such as lossy media."""

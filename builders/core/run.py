@@ -6,7 +6,7 @@ import platform
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -168,7 +168,7 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
             for s in plan.shards
         ]
         missing = [job for job in jobs if not is_done(job, options.recheck)]
-        check_space(options, sum(job.spec.size for job in missing), builder)
+        check_space(options, [unit for job in missing for unit in job.spec.units], builder)
         if not plan_file.exists() or json.loads(plan_file.read_text())["digest"] != plan.digest():
             plan.save(plan_file)
         if missing:
@@ -257,11 +257,11 @@ def clear_parts(out: Path) -> None:
             part.unlink(missing_ok=True)
 
 
-def check_space(options: BuildOptions, source_bytes: int, builder: Builder) -> None:
+def check_space(options: BuildOptions, units: Sequence[Unit], builder: Builder) -> None:
     """Raise OSError before a build that cannot fit its disk."""
-    needed = int(source_bytes * builder.expected_ratio) + SPARE_BYTES
+    needed = int(sum(builder.expected_bytes(unit) for unit in units)) + SPARE_BYTES
     free = shutil.disk_usage(options.out).free
-    if source_bytes and needed > free:
+    if units and needed > free:
         raise OSError(
             f"{options.out}: about {needed / 1e9:.2f} GB needed, {free / 1e9:.2f} GB free. Free some, or use --subjects"
         )
