@@ -57,11 +57,12 @@ class Spread:
     def empty(cls, measure: Measure) -> "Spread":
         return cls(np.zeros(len(measure.edges) - 1, np.int64))
 
-    def add(self, values: Sequence[float], measure: Measure) -> None:
-        if values:
-            self.bins += counted(np.array(values), measure.edges)
-            self.count, self.total = self.count + len(values), self.total + sum(values)
-            self.least, self.greatest = min(self.least, *values), max(self.greatest, *values)
+    def add(self, values: NDArray[np.float64], measure: Measure) -> None:
+        if len(values):
+            self.bins += counted(values, measure.edges)
+            self.count, self.total = self.count + len(values), self.total + float(values.sum())
+            self.least = min(self.least, float(values.min()))
+            self.greatest = max(self.greatest, float(values.max()))
 
     def __add__(self, other: "Spread") -> "Spread":
         return Spread(
@@ -125,8 +126,8 @@ def _count(rows: Sequence[Mapping[str, str]], found: LeftOut, steps: Steps, path
             if quality.config == config and (value := quality.value(measured.get(quality.measure.fact))) is not None:
                 (here if quality.step == stage else elsewhere)[quality].append(value)
     for quality in found.here:
-        found.here[quality].add(here[quality], quality.measure)
-        found.elsewhere[quality].add(elsewhere[quality], quality.measure)
+        found.here[quality].add(np.array(here[quality]), quality.measure)
+        found.elsewhere[quality].add(np.array(elsewhere[quality]), quality.measure)
 
 
 def _measured(row: Mapping[str, str], path: str) -> Mapping[str, Any]:
@@ -196,9 +197,12 @@ def waterfalls(found: LeftOut, rows: Rows, steps: Steps) -> Iterator[Waterfall]:
 def spreads(found: LeftOut, rows: Rows) -> Iterator[tuple[Quality, Spread, Spread, Spread]]:
     """Each quality that is known of anything: before its step, after it, and of what was kept."""
     for quality, here in found.here.items():
-        pairs = rows.together("config", quality.measure.fact)
-        values = [value for config, fact in pairs if config == quality.config
-                  and (value := quality.value(fact)) is not None]  # fmt: skip
+        part, fact = rows.where(config=quality.config), quality.measure.fact
+        values = (
+            part.numbers(fact)
+            if quality.part is None
+            else np.array([value for one in part.known(fact) if (value := quality.value(one)) is not None])
+        )
         kept = Spread.empty(quality.measure)
         kept.add(values, quality.measure)
         after = found.elsewhere[quality] + kept

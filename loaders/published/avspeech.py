@@ -114,7 +114,7 @@ def found_here(rows: Rows) -> Table:
 def _measured(rows: Rows) -> Rows:
     """The rows with the width of the face."""
     widths = [None if box is None else box["right"] - box["left"] for box in rows["face_box"]]
-    return Rows({**rows.columns, "face_width": widths}, rows.configs)
+    return rows.with_column("face_width", widths)
 
 
 def tables(rows: Rows) -> Iterator[Table]:

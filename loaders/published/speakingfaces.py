@@ -8,7 +8,7 @@ from ..comparison import FORGED, Line, compared, difference, is_forged, uneven
 from ..distributions import Measure, Panel, age_rows, bars, by_split, histogram, people, quantile_table
 from ..errata.speakingfaces import FPS, number_ranges
 from ..errata.speakingfaces import errata as errata
-from ..rows import Rows
+from ..rows import DERIVED_TYPES, Rows
 from ..sample import SPLITS
 from ..tabulate import Cell, Table
 
@@ -38,6 +38,7 @@ FACTS = (
     *CODES,
     *VERDICTS,
     *(measure.fact for measure in MEASURES),
+    *DERIVED_TYPES,
 )
 """Facts that are read from the index."""
 

@@ -17,6 +17,7 @@ from facevox.builders.population.avspeech import ForgeOptions, forge, plan, spok
 from facevox.builders.stages.avspeech_options import AvspeechOptions
 from facevox.builders.stages.voice_face_facts import youtube_key
 from facevox.loaders.folder import Folder
+from facevox.loaders.statistics import statistics
 from facevox.loaders.verify import check
 from facevox.models.core.sound import speech2face
 from scipy.signal import resample_poly
@@ -299,3 +300,13 @@ def test_real_talking_clips_are_kept_with_their_own_voice_and_face(real, tmp_pat
     assert all(row["faces"] >= 4 for row in group)
     assert group[0]["face_box"]["right"] < group[1]["face_box"]["left"]
     assert check(folder.path).problems == []
+
+
+def test_statistics_tell_of_every_segment_left_out(built):
+    found = statistics(built)
+    steps = next(table.rows for table in found.tables if table.title == "Left out step by step: clips")
+    left = [row for row in quarantine(built) if row["key"]]
+    # A video of which there is nothing is one row for all its segments.
+    segments = sum(json.loads(row["measured"] or "{}").get("clips", 1) for row in left)
+    assert steps[0][1] == len(rows(built)) + segments and steps[-1][3] == len(rows(built))
+    assert {row[0] for row in steps} == {row["stage"] for row in left}

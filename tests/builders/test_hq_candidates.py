@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 
 import facevox
 import pytest
@@ -9,6 +10,7 @@ from facevox.builders.core.run import BuildOptions, run
 from facevox.builders.population.hq_voxceleb import ForgeOptions, forge, truth_path
 from facevox.builders.stages.hq_options import HqVoxCelebOptions
 from facevox.loaders.folder import Folder
+from facevox.loaders.statistics import statistics
 from facevox.loaders.verify import check
 
 pytest.importorskip("dlib")
@@ -39,6 +41,9 @@ def test_people_overrule_and_workers_do_not_matter(tmp_path, tree):
     assert sum(shown[place] == "good" for place in kept) >= 4
     assert not {shown[place] for place in kept} & {"profile", "tiny", "several", "none", "blurred", "cropped"}
     assert all(json.loads(row["measured"])["detector"] == "dlib-hog" for row in rows)
+    steps = next(table for table in statistics(folder).tables if table.title == "Left out step by step: faces").rows
+    assert (steps[0][1], steps[-1][3]) == (12, len(kept))
+    assert {row[0]: row[2] for row in steps} == Counter(row["stage"] for row in rows)
 
     profile = next(key for place, key in left.items() if shown[place] == "profile")
     good = next(key for place, key in kept.items() if shown[place] == "good")

@@ -20,6 +20,7 @@ from facevox.builders.vox_vgg import VoxVggOptions
 from facevox.loaders.arrays import decode_array
 from facevox.loaders.folder import Folder
 from facevox.loaders.media import decode_picture
+from facevox.loaders.statistics import statistics
 from facevox.models.core.detectors import open_detector, open_landmarks
 
 NAMES = ("Ann_Ames", "Bob_Boe", "Cid_Cole", "Zoë_Zane")
@@ -125,6 +126,25 @@ def rows(folder: Folder, config: str) -> list[dict]:
 
 def rejected(folder: Folder) -> list[dict]:
     return folder.table("quarantine").to_pylist()
+
+
+def test_statistics_count_as_index_and_quarantine_do(built):
+    found = statistics(built)
+    tables = {table.title: table.rows for table in found.tables}
+    for config in ("faces", "voices"):
+        kept = rows(built, config)
+        left = [row for row in rejected(built) if row["config"] == config and row["stage"] != "table"]
+        about_samples = [row for row in left if row["key"] and row["measured"] != '{"faces": 0}']
+        counted = sum(json.loads(row["measured"] or "{}").get(config, bool(row["key"])) for row in left)
+        steps = tables[f"Left out step by step: {config}"]
+        assert (steps[0][1], steps[-1][3]) == (len(kept) + counted, len(kept))
+        assert {row[0] for row in steps} >= {row["stage"] for row in about_samples}
+    of_all = {row[:2]: row[2:] for row in tables["Table 1"]}
+    for subset, title in (("vox1", "Vox-VGG-1"), ("vox2", "Vox-VGG-2")):
+        faces, voices = ([r for r in rows(built, config) if r["subset"] == subset] for config in ("faces", "voices"))
+        people = {row["identity"] for row in [*faces, *voices]}
+        assert of_all[title, "total"][1::3] == (len(people), len(voices), len(faces))
+    assert all(table.markdown(3) in (built.path / "README.md").read_text() for table in found.tables)
 
 
 def test_everything_read_is_kept_or_in_quarantine(built):

@@ -1,6 +1,7 @@
 """What steps left out is counted as planted, and measurements before, after and of what was kept belong together."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pytest
 from facevox.loaders import waterfall
 from facevox.loaders.distributions import Measure
 from facevox.loaders.folder import Folder
+from facevox.loaders.histograms import draw
 from facevox.loaders.rows import Rows
 from facevox.loaders.waterfall import (
     Quality,
@@ -121,3 +123,13 @@ def test_measured_that_is_no_object_is_told_in_one_line(planted, measured):
     with pytest.raises(ValueError, match="expected a JSON object") as error:
         read_left_out(folder, STEPS, (IPD,))
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_the_figure_is_drawn_from_steps_and_qualities(planted, tmp_path):
+    folder, kept = planted
+    found = read_left_out(folder, STEPS, (IPD, NEUTRAL))
+    panels = [*(fall.panel() for fall in waterfalls(found, kept, STEPS)), *quality_panels(found, kept, {})]
+    first = draw(panels, "planted", tmp_path / "a.png").read_bytes()
+    assert first[:4] == b"\x89PNG"
+    stacked = [replace(panel, nested=False) for panel in panels]
+    assert first != draw(stacked, "planted", tmp_path / "c.png").read_bytes()
