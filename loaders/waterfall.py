@@ -239,17 +239,21 @@ def options_of(folder: Folder) -> dict[str, str]:
 
 
 def quality_panels(found: LeftOut, rows: Rows, options: Mapping[str, str]) -> Iterator[Panel]:
-    """A histogram of each quality: before its step, after it, and of what was kept, one in front of the other."""
-    for quality, before, after, kept in spreads(found, rows):
+    """A histogram of each quality: before its step, after it, and of what was kept, one in front of the other.
+
+    No threshold is drawn in a config that left out nothing measured: there it decided nothing.
+    """
+    spread = list(spreads(found, rows))
+    deciding = {quality.config for quality, before, _, kept in spread if before.count > kept.count}
+    for quality, before, after, kept in spread:
         measure = quality.measure
         named = {"before": before, f"after {quality.step}": after, "kept": kept}
         if kept.count == before.count:
             named = {"kept": kept}
-        series = {name: tuple(int(count) for count in spread.bins) for name, spread in named.items() if spread.count}
+        series = {name: tuple(int(count) for count in one.bins) for name, one in named.items() if one.count}
         title, bins = f"{measure.meaning[:1].upper()}{measure.meaning[1:]}", f"{measure.meaning}, {measure.unit}"
-        yield Panel(
-            title, bins, "samples", series, measure.edges, (), _threshold(quality, options), measure.logarithmic, True
-        )
+        mark = _threshold(quality, options) if quality.config in deciding else None
+        yield Panel(title, bins, "samples", series, measure.edges, (), mark, measure.logarithmic, True)
 
 
 def _threshold(quality: Quality, options: Mapping[str, str]) -> float | None:

@@ -111,7 +111,7 @@ def test_where_nothing_was_left_out_everything_is_kept(planted):
     assert faces.table().rows == (("none", 35, 0, 35, 0.0),)
     assert quality_table(read_left_out(folder, STEPS, (IPD,)), kept) is None
     (panel,) = quality_panels(read_left_out(folder, STEPS, (IPD,)), kept, {})
-    assert list(panel.series) == ["kept"]
+    assert list(panel.series) == ["kept"] and panel.mark is None
 
 
 @pytest.mark.parametrize("measured", ["[1]", "{", "3"])
