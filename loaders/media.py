@@ -188,8 +188,11 @@ class ClipWriter:
 
 def _vp8l() -> "Vp8lEncoder":
     # Loads a compiler, which whoever only reads has no use for.
-    from .vp8l import Vp8lEncoder
-
+    try:
+        from .vp8l import Vp8lEncoder
+    except RuntimeError as error:
+        advice = "set NUMBA_CACHE_DIR to a folder that can be written"
+        raise RuntimeError(f"no place to keep the compiled encoder: {advice} ({error})") from None
     return Vp8lEncoder()
 
 

