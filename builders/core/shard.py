@@ -21,7 +21,7 @@ from .raw import Folder, open_raw
 from .review import applied, left_out
 from .review import digest as review_digest
 from .stage import Attempts, Clock, Rejection
-from .writers import WRITERS, ShardWriter
+from .writers import WRITERS, ShardWriter, facts_json
 
 
 @dataclass(frozen=True)
@@ -121,9 +121,10 @@ def build(job: ShardJob, progress: Progress | None = None) -> ShardResult:
             if isinstance(item, Rejection):
                 rejections.append(item)
                 continue
+            sample, row = item
             with clock("write"):
-                writer.add(item)
-            samples.append(_row(item, len(samples), config))
+                writer.add(sample)
+            samples.append(row | {"row": len(samples)})
         result.read_bytes += unit.size
         if progress:
             progress(unit.size)
@@ -146,7 +147,11 @@ def _reject(unit: Unit) -> Any:
     return rejection
 
 
-def _items(builder: Builder, raw: Folder, unit: Unit, clock: Clock) -> list[Sample | Rejection]:
+Indexed = tuple[Sample, dict[str, Any]]
+"""A sample and its index row."""
+
+
+def _items(builder: Builder, raw: Folder, unit: Unit, clock: Clock) -> list[Indexed | Rejection]:
     """Samples of a unit and rows for those left out, decisions applied. What people leave out is not even read."""
     out = left_out(unit.key, unit.config, unit.split, unit.decisions)
     if out and unit.samples == 1:
@@ -156,7 +161,16 @@ def _items(builder: Builder, raw: Folder, unit: Unit, clock: Clock) -> list[Samp
     if not items:
         raise ValueError("the unit gave no sample")
     _check([item for item in items if isinstance(item, Sample)], unit, config)
-    return items
+    return [item if isinstance(item, Rejection) else _indexed(item, unit, config) for item in items]
+
+
+def _indexed(sample: Sample, unit: Unit, config: Config) -> Indexed | Rejection:
+    """A sample with its index row; a quarantine row for one whose media or facts the folder cannot hold."""
+    try:
+        facts_json(sample, config)
+        return sample, _row(sample, config)
+    except ValueError as error:
+        return Rejection(sample.key, unit.config, unit.split, "index", unit.key, str(error), type(error).__name__)
 
 
 def _check(samples: list[Sample], unit: Unit, config: Config) -> None:
@@ -180,8 +194,8 @@ def _check(samples: list[Sample], unit: Unit, config: Config) -> None:
             raise ValueError(f"unit {unit.key} gave sample {sample.key}")
 
 
-def _row(sample: Sample, row: int, config: Config) -> dict[str, Any]:
-    """A sample's index row, offsets in the shard still missing."""
+def _row(sample: Sample, config: Config) -> dict[str, Any]:
+    """A sample's index row, its number and offsets in the shard still missing."""
     fields = []
     for declared in config.fields:
         data = sample.media.get(declared.name)
@@ -196,7 +210,7 @@ def _row(sample: Sample, row: int, config: Config) -> dict[str, Any]:
             entry["width"], entry["height"] = picture_size(data)
         fields.append(entry)
     facts = {fact.name: sample.facts.get(fact.name) for fact in config.facts}
-    return {"key": sample.key, "row": row, "identity": sample.identity, "facts": facts, "fields": fields}
+    return {"key": sample.key, "row": 0, "identity": sample.identity, "facts": facts, "fields": fields}
 
 
 def _sound(samples: list[dict[str, Any]], config: Config) -> float:
