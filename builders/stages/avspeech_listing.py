@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 from ..core.builder import Unit
 from ..core.raw import Folder
@@ -56,7 +56,7 @@ class Segment:
 def read_row(line: str, row: int) -> Segment:
     """One line of a table. The id is text: it may begin with `-` or look like a number. Raises ValueError."""
     if len(line) > LONGEST_ROW:
-        raise ValueError(f"line of {len(line):,} letters")
+        raise ValueError(f"line of more than {LONGEST_ROW:,} letters")
     cells = [cell.strip().strip('"') for cell in line.split(",")]
     if len(cells) != 5:
         raise ValueError(f"{len(cells)} columns, expected 5: YouTube id, start, end, x, y")
@@ -69,6 +69,16 @@ def read_row(line: str, row: int) -> Segment:
     if not (0 <= x <= 1 and 0 <= y <= 1):
         raise ValueError(f"face at {cells[3]}, {cells[4]}, expected fractions from 0 to 1")
     return Segment(cells[0], start_ms, end_ms, x, y, row)
+
+
+def _line(text: TextIO) -> str:
+    """The next line; of one that is too long the beginning and dots, so that memory stays small."""
+    line = text.readline(LONGEST_ROW + 2)
+    if len(line) < LONGEST_ROW + 2 or line.endswith("\n"):
+        return line
+    while (rest := text.readline(LONGEST_ROW)) and not rest.endswith("\n"):
+        pass
+    return f"{line}..."
 
 
 def _number(name: str, cell: str) -> float:
@@ -172,7 +182,7 @@ class Listing:
         name = TABLES[word]
         with self.raw.open(name) as file:
             text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="\n")
-            for number, line in enumerate(iter(lambda: text.readline(LONGEST_ROW + 2), ""), 1):
+            for number, line in enumerate(iter(lambda: _line(text), ""), 1):
                 if not line.strip():
                     continue
                 try:

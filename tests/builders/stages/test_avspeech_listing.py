@@ -40,7 +40,7 @@ def test_ids_are_text(video):
         ("1,inf,0.5,0.5", "end is 'inf'"),
         ("1,4,,0.5", "x is ''"),
         ("1,4,0.5,1_0", "y is '1_0'"),
-        ("1,4,0.5,0.5" + " " * 5000, "5,0"),
+        ("1,4,0.5,0.5" + " " * 5000, "more than 4,096 letters"),
     ],
 )
 def test_bad_rows_say_what_is_wrong(cells, words):
@@ -80,6 +80,16 @@ def test_quotes_blank_lines_a_byte_order_mark_and_windows_line_ends_do_no_harm(t
     assert [unit.details["row"] for unit in units] == [["train", 1], ["train", 4]]
     assert [rejection.place for rejection in rejections] == ["avspeech_train.csv, row 3"]
     assert len({unit.split for unit in units}) == 1
+
+
+@pytest.mark.parametrize("long", ["x" * 10_000, f"{ID},0,4,0.5,0.5{' ' * 9_000}x", " " * 9_000 + "x"])
+def test_a_line_of_any_length_is_one_row(tmp_path, long):
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "avspeech_train.csv").write_text(f"{long}\n{ID},5,9,0.5,0.5\n{long}")
+    (tmp_path / "clips" / f"{ID}_00005000_00009000.mp4").write_bytes(b"x")
+    units, rejections = listed(tmp_path)
+    assert [unit.details["row"] for unit in units] == [["train", 2]]
+    assert [rejection.place for rejection in rejections] == [f"avspeech_train.csv, row {row}" for row in (1, 3)]
 
 
 def test_clips_in_archives_are_read_and_clips_come_before_videos(tmp_path):
