@@ -57,6 +57,9 @@ def read_mel(data: bytes, about: MelPlace, place: str) -> NDArray[np.float32]:
     if not isinstance(mel, np.ndarray) or mel.ndim != 2 or mel.shape[0] != BANDS or not mel.shape[1]:
         shape = mel.shape if isinstance(mel, np.ndarray) else type(mel).__name__
         raise Reject(f"LogMel_Features of {shape}, expected ({BANDS}, frames)", place)
-    if not np.isfinite(mel).all():
-        raise Reject("LogMel_Features with values that are not finite", place)
-    return np.ascontiguousarray((mel - MEAN) / STD, np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        normal = np.ascontiguousarray((mel - MEAN) / STD, np.float32)
+    # What is finite in float64 need not be in float32.
+    if not np.isfinite(normal).all():
+        raise Reject("LogMel_Features with values that are not finite as float32", place)
+    return normal

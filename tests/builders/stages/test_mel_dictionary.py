@@ -244,6 +244,7 @@ def test_any_damage_is_read_or_refused(protocol, flips):
         ({"LogMel_Features": MEL.T}, r"LogMel_Features of \(7, 40\), expected \(40, frames\)"),
         ({"LogMel_Features": "x"}, "LogMel_Features of str"),
         ({"LogMel_Features": MEL * np.inf}, "not finite"),
+        ({"LogMel_Features": np.full((40, 2), 1e300)}, "not finite"),
         ({"LogMel_Features": MEL[:, :0]}, "expected"),
     ],
 )
