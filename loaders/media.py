@@ -26,7 +26,6 @@ _AS_STORED = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 """Pixels as they lie in the file: OpenCV would turn a picture by its EXIF note, Pillow would not."""
 _PLAIN = {b"IHDR", b"IDAT", b"IEND", b"pHYs", b"tEXt", b"zTXt", b"iTXt", b"tIME"}
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_BOMB = f"more than {MAX_PIXELS:,} pixels; refused by its header"
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,8 @@ class PictureHeader:
     """Only chunks that do not bear on the pixels' values."""
 
 
-def png_header(data: bytes) -> PictureHeader:
-    """Header of a whole PNG. Raises ValueError when it is no PNG, is cut short or fails a checksum.
+def png_header(data: bytes, most: int = MAX_PIXELS) -> PictureHeader:
+    """Header of a whole PNG. Raises ValueError: no PNG, cut short, damaged, or more than `most` pixels.
 
     Every chunk is walked and its CRC compared, so that a flipped bit or a missing tail never becomes pixels.
     """
@@ -51,8 +50,8 @@ def png_header(data: bytes) -> PictureHeader:
     if len(data) < 33 or data[12:16] != b"IHDR":
         raise ValueError(f"PNG cut short: {len(data)} bytes, no header chunk")
     width, height, bits, colour_type = struct.unpack(">IIBB", data[16:26])
-    if not 0 < width * height <= MAX_PIXELS:
-        raise ValueError(f"PNG of {width} x {height} pixels: " + (_BOMB if width * height else "empty"))
+    if not 0 < width * height <= most:
+        raise ValueError(f"PNG of {width} x {height} pixels: " + (_too_large(most) if width * height else "empty"))
     view, at, kind, plain = memoryview(data), 8, b"", True
     while at + 12 <= len(data) and kind != b"IEND":
         (length,), kind = struct.unpack(">I", data[at : at + 4]), data[at + 4 : at + 8]
@@ -92,23 +91,35 @@ def _wuffs() -> Any:
     return ImageDecoder(config)
 
 
-def decode_picture(data: bytes) -> NDArray[np.uint8]:
-    """PNG, JPEG or still WebP -> (H, W, 3) uint8 RGB. Raises ValueError on anything else, damage or size."""
+def decode_picture(data: bytes, most: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """PNG, JPEG or still WebP -> (H, W, 3) uint8 RGB. Raises ValueError on anything else, damage, or over `most` px."""
     if data.startswith(PNG_SIGNATURE):
-        return decode_png(data)
-    return _decode(data, *picture_size(data), "picture")
+        return decode_png(data, png_header(data, most))
+    return _decode(data, *picture_size(data, most), "picture")
 
 
-def picture_size(data: bytes) -> tuple[int, int]:
-    """Width and height of a PNG, JPEG or still WebP from its header. Raises ValueError when unreadable or too large."""
+def picture_size(data: bytes, most: int = MAX_PIXELS) -> tuple[int, int]:
+    """Width and height of a PNG, JPEG or still WebP by its header. Raises ValueError: unreadable, or over `most` px."""
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as picture:
             width, height = picture.size
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"not a readable picture: {error}") from None
-    if width * height > MAX_PIXELS:
-        raise ValueError(f"picture of {width} x {height} pixels: {_BOMB}")
+    if width * height > most:
+        raise ValueError(f"picture of {width} x {height} pixels: {_too_large(most)}")
     return width, height
+
+
+def _too_large(most: int) -> str:
+    return f"more than {most:,} pixels; refused by its header"
+
+
+def encode_still(picture: NDArray[np.uint8], quality: int = -1) -> bytes:
+    """One still WebP of (H, W, 3) uint8 RGB, lossless for a quality below 0; lossless ones are decoded and compared."""
+    data = still_webp(ClipWriter(quality=quality if quality >= 0 else None).add(picture))
+    if quality < 0 and not np.array_equal(decode_picture(data), picture):
+        raise ValueError("the encoded picture does not decode to the same pixels")
+    return data
 
 
 def _decode(data: bytes | NDArray[np.uint8], width: int, height: int, what: str) -> NDArray[np.uint8]:

@@ -6,10 +6,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from ...loaders.arrays import encode_array
-from ...loaders.media import ClipWriter, decode_picture, encode_flac, still_webp
+from ...loaders.media import encode_flac, encode_still
 from ...loaders.sample import Config, Fact, Field
 from ..core.builder import Unit
 from ..core.raw import Folder
@@ -110,7 +109,7 @@ def read_clip(raw: Folder, unit: Unit, how: AvspeechOptions, clock: Clock) -> tu
     except (Reject, ValueError) as error:
         raise Reject(str(error), place, known) from None
     with clock("encode"):
-        media = {"voice.flac": encode_flac(sound.samples, RATE), "face.webp": _still(face.picture, how.quality)}
+        media = {"voice.flac": encode_flac(sound.samples, RATE), "face.webp": encode_still(face.picture, how.quality)}
     if how.features:
         with clock("features"):
             # Torch takes seconds to load: only for those who want arrays.
@@ -164,11 +163,3 @@ def _check_sound(sound: Sound, peak: float | None) -> None:
     if peak is None or peak < SILENT_BELOW:
         found = "all samples are 0" if peak is None else f"its loudest sample lies at {peak:.0f} dB"
         raise Reject(f"silent: {found}, expected at least {SILENT_BELOW:.0f} dB of full scale")
-
-
-def _still(picture: NDArray[np.uint8], quality: int) -> bytes:
-    """One WebP picture; a lossless one decoded again and compared."""
-    data = still_webp(ClipWriter(quality=quality if quality >= 0 else None).add(picture))
-    if quality < 0 and not np.array_equal(decode_picture(data), picture):
-        raise ValueError("the encoded picture does not decode to the same pixels")
-    return data

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as Picture
 
-from ...loaders.media import decode_picture
+from ...loaders.media import MAX_PIXELS, decode_picture
 from ...models.core.emotion import EMOTIONS, NEUTRAL
 from ..core.raw import Folder
 from ..core.stage import Clock, Reject
@@ -22,7 +22,9 @@ from .hq_faces import NOT_JUDGED
 from .release_files import read_file
 
 MAX_BYTES = 64 << 20
-"""Of one photo; the paper's largest, 6245 x 8093 px, takes less as a JPEG."""
+"""Of one photo."""
+MAX_PHOTO_PIXELS = 1 << 26
+"""Of one photo, 192 MiB as RGB: the paper's largest has 6245 x 8093 px."""
 ORIENTATION = 274
 """The EXIF tag of the same name."""
 MOST_OUTSIDE = 3
@@ -67,7 +69,7 @@ def read_photo(raw: Folder, candidate: Candidate) -> Image:
     """RGB (H, W, 3) uint8, upright. Raises Reject for a file that is damaged, too large or no picture."""
     data = read_file(raw, candidate.at, MAX_BYTES)
     try:
-        return upright(decode_picture(data), orientation(data))
+        return upright(decode_picture(data, MAX_PHOTO_PIXELS), orientation(data))
     except ValueError as error:
         raise Reject(str(error), candidate.place) from None
 
@@ -202,6 +204,10 @@ class Examination:
             "side_px": alignment.side,
             "border_fraction": border,
         }
+        if alignment.side**2 > MAX_PIXELS:
+            # Whoever wants it: no reader of a built folder opens a larger picture.
+            reason = f"crop of {alignment.side:,} x {alignment.side:,} px, expected at most {MAX_PIXELS:,} px"
+            raise Reject(reason, self.candidate.place, self.facts)
         if border > self.how.max_border:
             self.turn_down(
                 f"{border:.2f} of the crop lies beyond the picture, expected at most {self.how.max_border:g}"

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...loaders.arrays import encode_array
+from ...loaders.media import encode_still
 from ...loaders.sample import Config, Fact, Field, Sample
 from ...models.core.detectors import open_detector, open_landmarks
 from ..core.builder import Unit
@@ -19,7 +20,7 @@ from ..core.raw import Folder
 from ..core.stage import Clock, Reject, Rejection
 from .openface_alignment import aligned
 from .release_files import read_file
-from .vggface_faces import MAX_PICTURE_BYTES, Picture, decoded, encoded, search
+from .vggface_faces import MAX_PICTURE_BYTES, Picture, decoded, search
 from .voice_face_facts import PERSON, SPLIT_RULE_FACT, TERMS
 from .vox_vgg_options import VoxVggOptions
 from .vox_vgg_splits import rank
@@ -131,7 +132,7 @@ class TargetFaces:
         for name in target["drawn"]:
             try:
                 picture = decoded(read_file(raw, [target["place"], name], MAX_PICTURE_BYTES))
-                media = {f"face{side}.webp": encoded(face) for side, face in self._faces(picture).items()}
+                media = {f"face{side}.webp": encode_still(face) for side, face in self._faces(picture).items()}
             except Reject as verdict:
                 last = verdict.reason
                 continue

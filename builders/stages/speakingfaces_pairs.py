@@ -7,15 +7,13 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from ...loaders.media import ClipWriter, decode_picture, still_webp
+from ...loaders.media import encode_still
 from ...loaders.sample import Config, Fact, Field, Sample
 from ..core.builder import Unit
 from ..core.stage import Clock, Reject, Rejection
 from .aligned_frames import AlignedFrames, cut
-from .faces import Image
 from .speakingfaces_clips import Source, about
 from .speakingfaces_facts import DECIDED, WHO
 from .speakingfaces_options import SpeakingFacesOptions
@@ -144,7 +142,7 @@ def _pair(
     face, box = found
     thermal = source.picture(1, frame)
     with clock("encode"):
-        media = {"visual.webp": _still(cut(aligned, box)), "thermal.webp": _still(cut(thermal, box))}
+        media = {"visual.webp": encode_still(cut(aligned, box)), "thermal.webp": encode_still(cut(thermal, box))}
     facts: dict[str, Any] = about(utterance, source) | {
         "command": source.stem.command,
         "frames": 1,
@@ -158,11 +156,3 @@ def _pair(
         "detector": detector.name,
     }
     return Sample(f"{utterance.key}_{frame:04d}", unit.identity, unit.split, media, facts)
-
-
-def _still(picture: Image) -> bytes:
-    """One lossless WebP picture; decoded again and compared."""
-    data = still_webp(ClipWriter().add(picture))
-    if not np.array_equal(decode_picture(data), picture):
-        raise ValueError("the encoded picture does not decode to the same pixels")
-    return data

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
-from ...loaders.media import ClipWriter, decode_picture, still_webp
+from ...loaders.media import decode_picture, encode_still
 from ...loaders.sample import Config, Fact, Field, Sample
 from ...models.core.detectors import Box, Detector, Face
 from ..core.builder import Unit
@@ -116,7 +116,7 @@ def _read(
         crop = square(found["box"], how.box_scale, pixels.shape[:2])
         face = cut(pixels, crop, how.face_size)
     with clock("encode"):
-        media = {"face.webp": encoded(face, how.quality)}
+        media = {"face.webp": encode_still(face, how.quality)}
     facts = unit.details["facts"] | found | _of_picture(name, pixels, published)
     facts |= {"box": as_edges(found["box"]), "crop": as_edges(crop), "box_scale": how.box_scale}
     return Sample(key, unit.identity, unit.split, media, facts)
@@ -200,14 +200,6 @@ def cut(picture: Picture, crop: Box, side: int) -> Picture:
     # Pillow takes crops between pixels and widens its filter when it shrinks; OpenCV's would skip pixels.
     shown = Image.fromarray(picture).resize((side, side), Image.Resampling.BILINEAR, box=crop)
     return np.asarray(shown, np.uint8)
-
-
-def encoded(face: Picture, quality: int = -1) -> bytes:
-    """One still WebP picture, lossless for a quality below 0; lossless ones are decoded again and compared."""
-    data = still_webp(ClipWriter(0, quality if quality >= 0 else None).add(face))
-    if quality < 0 and not np.array_equal(decode_picture(data), face):
-        raise ValueError("the encoded picture does not decode to the same pixels")
-    return data
 
 
 def as_edges(box: Box) -> dict[str, float]:

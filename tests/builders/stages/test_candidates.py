@@ -14,7 +14,7 @@ import pytest
 from facevox.builders.core.builder import Unit
 from facevox.builders.core.decisions import Decision
 from facevox.builders.core.raw import open_raw
-from facevox.builders.core.stage import Clock, Rejection
+from facevox.builders.core.stage import Clock, Reject, Rejection
 from facevox.builders.population.people import draw
 from facevox.builders.population.snapshots import plan_photo, take
 from facevox.builders.stages.candidate_examination import Candidate, read_photo
@@ -300,6 +300,24 @@ def test_photos_are_read_upright(tmp_path, held):
     found = read_photo(open_raw(str(tmp_path)), Candidate("a", 1, ["", "a.png"], False))
     with Image.open(tmp_path / "a.png") as again:
         np.testing.assert_array_equal(found, np.asarray(ImageOps.exif_transpose(again)))
+
+
+def test_the_papers_largest_photo_is_read(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(cv2.imencode(".jpg", np.zeros((8093, 6245, 3), np.uint8))[1].tobytes())
+    assert read_photo(open_raw(str(tmp_path)), Candidate("a", 1, ["", "a.jpg"], False)).shape == (8093, 6245, 3)
+    (tmp_path / "b.jpg").write_bytes(cv2.imencode(".jpg", np.zeros((8193, 8193, 3), np.uint8))[1].tobytes())
+    with pytest.raises(Reject, match="more than 67,108,864 pixels"):
+        read_photo(open_raw(str(tmp_path)), Candidate("b", 1, ["", "b.jpg"], False))
+
+
+def test_a_close_up_too_large_for_a_folder_is_turned_down_whoever_wants_it(planted, monkeypatch):
+    far = np.array([[1000.0, 2000.0], [2500.0, 2000.0]])
+    monkeypatch.setattr("facevox.builders.stages.candidate_examination.level_pupils", lambda *_: far)
+    home, unit, _ = planted
+    only = replace(unit, details=unit.details | {"pictures": [p for p in unit.details["pictures"] if "level0" in p[2]]})
+    (item,) = outcomes(home, decided(only, level0="keep")).values()
+    assert (item.stage, item.reason) == ("alignment", "crop of 6,198 x 6,198 px, expected at most 33,554,432 px")
+    assert json.loads(item.measured)["side_px"] == 6198
 
 
 def test_a_cartoon_is_flagged_and_a_photograph_is_not():
