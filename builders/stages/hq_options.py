@@ -38,8 +38,8 @@ class HqVoxCelebOptions(VoiceReleaseOptions, CandidateOptions):
     paired: bool = field(
         default=True,
         metadata={
-            "help": "of a release, only people with a face and a voice, in each subset of which both are here, as SF2F "
-            "takes them; --no-paired keeps everybody"
+            "help": "with --source release, only people with a face and a voice, in each subset of which both are "
+            "here, as SF2F takes them; --no-paired keeps everybody, as --source candidates always does"
         },
     )
 

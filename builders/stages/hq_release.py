@@ -14,7 +14,7 @@ from ...loaders.sample import Sample
 from ...models.core.detectors import open_detector, open_landmarks
 from ..core.builder import Unit
 from ..core.raw import Folder
-from ..core.stage import Clock, Reject, Rejection
+from ..core.stage import Clock, Reject, Rejection, as_json
 from .candidate_faces import largest_face
 from .candidate_pose import asymmetry5, asymmetry68, head_pose
 from .faces import Image
@@ -23,7 +23,7 @@ from .hq_options import HqVoxCelebOptions
 from .mel_dictionary import MAX_MEL_BYTES, MelPlace, mel_place, read_mel
 from .release_files import ReleaseFile, read_file
 from .voice_face_facts import person_key
-from .voice_listing import Corpus, strays, voice_key, voice_person, voice_units
+from .voice_listing import SOUNDS, Corpus, strays, voice_key, voice_person, voice_units
 from .voices import VOICES
 from .voxceleb_tables import Identities, Identity, composed
 
@@ -33,13 +33,15 @@ WHITE = 250
 """Level from which a pixel counts as white background: the release's JPEGs ring a little round the silhouette."""
 PICTURES = ("masked_faces", "origin_faces")
 _FACE = re.compile(r"(?:.*/)?(vox[12])/(masked_faces|origin_faces)/([^/]+)/(\d{1,4})\.jpe?g", re.ASCII | re.IGNORECASE)
-_OF_FACES = re.compile(r"(?:.*/)?vox[12]/(?:masked_faces|origin_faces)/.+")
+_OF_FACES = re.compile(r"(?:.*/)?vox[12]/(?:masked_faces|origin_faces)/.+", re.IGNORECASE)
+_OF_MELS = re.compile(r"(?:.*/)?vox[12]/mel_spectrograms/.+", re.IGNORECASE)
+MEL_PLACE = ".../vox1/mel_spectrograms/NAME/id10001_1zcIwhmdeo4_00001.pickle"
 
 
 def face_place(member: str) -> tuple[str, str, str, int] | None:
     """Subset, masked_faces or origin_faces, folder name and number of a published face; None for any other file."""
     found = _FACE.fullmatch(member)
-    return (found[1], found[2].lower(), found[3], int(found[4])) if found else None
+    return (found[1].lower(), found[2].lower(), found[3], int(found[4])) if found else None
 
 
 @dataclass
@@ -173,13 +175,20 @@ def _measured(picture: Image, how: HqVoxCelebOptions) -> dict[str, Any]:
 
 
 def hq_voice_units(files: Iterable[ReleaseFile | Rejection], corpus: Corpus) -> Iterator[Unit | Rejection]:
-    """Recordings, and published mel dictionaries of those that are not there as sound."""
+    """Recordings, and published mel dictionaries of those that are not there as sound.
+
+    One row for each person with dictionaries beside their recordings; rows for files among them that are none.
+    """
     listed = list(files)
+    other = [file for file in listed if isinstance(file, ReleaseFile) and _no_mel(file.name)]
+    yield from strays(other, VOICES.name, f"not a mel dictionary by its place, expected {MEL_PLACE}")
     mels = [(about, file) for file in listed if isinstance(file, ReleaseFile) and (about := mel_place(file.name))]
     heard = set()
     for item in voice_units(listed, corpus):
         heard.add(item.key)
         yield item
+    beside: dict[str, list[ReleaseFile]] = defaultdict(list)
+    people: dict[str, Identity] = {}
     for about, file in mels:
         person = corpus.identities.find(about.subset, about.folder)
         if not corpus.wants(about.speaker, person.name if person else ""):
@@ -190,6 +199,19 @@ def hq_voice_units(files: Iterable[ReleaseFile | Rejection], corpus: Corpus) -> 
         elif person and (key := voice_key(person, about.clip, about.number)) not in heard:
             details = {"mel": file.at, "facts": voice_person(person, corpus)}
             yield Unit(key, VOICES.name, corpus.split_of(person), corpus.identity_of(person), file.size, details)
+        elif person:
+            people[person_key(person)] = person
+            beside[person_key(person)].append(file)
+    for who, found in sorted(beside.items()):
+        reason = f"{len(found):,} mel dictionaries not read: their recordings lie here as sound"
+        measured = as_json({"mel_dictionaries": len(found)})
+        split = corpus.split_of(people[who])
+        yield Rejection(who, VOICES.name, split, "mel", found[0].place, reason, measured=measured)
+
+
+def _no_mel(name: str) -> bool:
+    """Whether a file lies among the mel dictionaries and is none; sounds are reported by the listing of recordings."""
+    return bool(_OF_MELS.fullmatch(name)) and not mel_place(name) and not name.lower().endswith(SOUNDS)
 
 
 def _mel_problem(about: MelPlace, file: ReleaseFile, person: Identity | None, identities: Identities) -> str:

@@ -1,4 +1,4 @@
-"""What the SF2F paper (NeurIPS 2020) and its repositories say that arithmetic, the files or the code contradict."""
+"""What the SF2F paper and its repositories say that arithmetic, the files or the code contradict."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""HQ-VoxCeleb (Bai et al., SF2F, 2020): Tables 1 and 6 as printed and as counted; what its pictures were kept for."""
+"""HQ-VoxCeleb (Bai et al., SF2F): Tables 1 and 6 as printed and as counted; what its pictures were kept for."""
 
 from collections.abc import Callable, Iterator, Sequence
 

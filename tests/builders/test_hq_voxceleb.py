@@ -20,6 +20,7 @@ from facevox.builders.population.hq_voxceleb import ForgeOptions, forge
 from facevox.builders.population.people import draw
 from facevox.builders.population.voices import RATE, speak
 from facevox.builders.stages.hq_options import HqVoxCelebOptions
+from facevox.builders.stages.hq_release import face_place
 from facevox.builders.stages.voices import FEATURES
 from facevox.loaders.arrays import decode_array
 from facevox.loaders.folder import Folder, FolderError
@@ -80,6 +81,8 @@ def files(voxceleb) -> dict[str, bytes]:
             ("A.J._Buckley", "id10001", "1zcIwhmdeo4", "00001", "id10001"),
         ]
     }
+    for name in ("id10001_short_00001.pickle", "notes.pickle"):
+        mels[f"HQ-VoxCeleb/vox1/mel_spectrograms/A.J._Buckley/{name}"] = b"x"
     return voxceleb.tables | voxceleb.recordings | voxceleb.tracks | faces | mels
 
 
@@ -128,8 +131,16 @@ def test_what_is_read_is_kept_or_told(built_hq, files):
     assert len(rows(built_hq, "faces")) + len(told) == len(faces)
     heard = [name for name in files if name.endswith((".wav", ".m4a", ".pickle"))]
     told = [row for row in left_out(built_hq, "voices") if row["stage"] != "table"]
-    # The mel dictionary of a recording whose sound is there is not needed.
-    assert len(rows(built_hq, "voices")) + len(told) == len(heard) - 1
+    assert len(rows(built_hq, "voices")) + len(told) == len(heard)
+    (mel_row,) = [row for row in told if row["stage"] == "mel"]
+    assert (mel_row["key"], json.loads(mel_row["measured"])) == ("vox1-id10001", {"mel_dictionaries": 1})
+    assert mel_row["reason"].startswith("1 mel dictionaries not read: their recordings lie here as sound")
+    odd = [row["place"].rsplit("/", 1)[1] for row in told if "not a mel dictionary by its place" in row["reason"]]
+    assert odd == ["id10001_short_00001.pickle", "notes.pickle"]
+
+
+def test_places_of_faces_are_told_whatever_their_case():
+    assert face_place("HQ/VOX1/Masked_Faces/A.J._Buckley/1.JPG") == ("vox1", "masked_faces", "A.J._Buckley", 1)
 
 
 def test_the_name_in_both_tables_is_left_out_of_vox2_and_reported(built_hq):
