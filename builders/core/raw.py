@@ -1,6 +1,5 @@
 """A raw release read in place: folder, zip and tar look the same, on any fsspec file system; nothing is unpacked."""
 
-import io
 import os
 import struct
 import tarfile
@@ -16,6 +15,8 @@ from typing import Any, BinaryIO, cast
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from .window import Window
+
 ARCHIVES = (".zip", ".tar")
 OPEN_AT_ONCE = 2
 _LOCAL_HEADER, _LOCAL_LENGTHS = 30, 26
@@ -24,6 +25,7 @@ _LOCAL_HEADER, _LOCAL_LENGTHS = 30, 26
 
 MAX_ENTRIES = 2_000_000
 """Members of one archive; the largest real one, VoxCeleb2's dev set, has about 1,240,000 with its folders."""
+LEADS_OUT = "a link that leads out of the release"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,10 @@ class Raw(ABC):
 class Folder(Raw):
     """A folder of an fsspec file system, with archives beside the files."""
 
-    def __init__(self, fs: Any, root: str, label: str = "") -> None:
+    def __init__(self, fs: Any, root: str, label: str = "", release: str = "") -> None:
+        """`release` is the root that no link may lead out of, the folder itself by default."""
         self.fs, self.root, self.label = fs, root.rstrip("/"), label or root
+        self._release = release or self.root
         self._archives: OrderedDict[str, Raw] = OrderedDict()
 
     def _path(self, name: str) -> str:
@@ -90,19 +94,52 @@ class Folder(Raw):
         return f"{self.root}/{name}"
 
     def entries(self, skip: Collection[str] = ()) -> Iterator[Entry]:
-        """Every file, sorted; nothing is looked at below the names directly inside this folder that are in `skip`."""
-        places = [self._path(name) for name in self.names("") if name not in skip] if skip else [self.root]
-        for place in places:
-            found = self.fs.find(place, detail=True)
-            for path in sorted(found):
-                yield Entry(
-                    path[len(self.root) :].lstrip("/"), int(found[path]["size"]), problem=self._problem(found[path])
-                )
+        """Every file, sorted folder by folder; nothing is looked at below the places in `skip`."""
+        parents = {"" if str(above) == "." else str(above) for place in skip for above in PurePosixPath(place).parents}
+        yield from self._below("", frozenset(skip), parents)
+
+    def _below(self, folder: str, skip: Collection[str], parents: Collection[str]) -> Iterator[Entry]:
+        path = f"{self.root}/{folder}".rstrip("/")
+        if folder not in parents:
+            found = self.fs.find(path, detail=True)
+            yield from (self._entry(found[name]) for name in sorted(found))
+            return
+        for info in sorted(self.fs.ls(path, detail=True), key=lambda info: str(info["name"])):
+            entry = self._entry(info)
+            if entry.name in skip:
+                continue
+            if info["type"] == "directory":
+                yield from self._below(entry.name, skip, parents)
+            else:
+                yield entry
+
+    def _entry(self, info: dict[str, Any]) -> Entry:
+        name = str(info["name"])[len(self.root) :].strip("/")
+        return Entry(name, int(info["size"]), problem=self._problem(info))
 
     def _problem(self, info: dict[str, Any]) -> str:
-        if info.get("islink") and not os.path.realpath(info["name"]).startswith(os.path.realpath(self.root) + os.sep):
-            return "a link that leads out of the release"
+        if info.get("islink") and self._leads_out(info["name"]):
+            return LEADS_OUT
         return "" if info.get("type") == "file" else "not a regular file"
+
+    def _leads_out(self, path: str) -> bool:
+        """Whether a local path, its folders' links followed, ends outside of the release."""
+        if not isinstance(self.fs, LocalFileSystem):
+            return False
+        own = os.path.realpath(self._release or "/").rstrip(os.sep)
+        real = os.path.realpath(path)
+        return real != own and not real.startswith(own + os.sep)
+
+    def leads_out(self, name: str) -> bool:
+        """Whether a link on the way to this place leads out of the release. Raises ValueError for an unsafe name."""
+        return self._leads_out(self._path(name))
+
+    def _regular(self, name: str) -> tuple[str, int]:
+        path = self._path(name)
+        info = self.fs.info(path)
+        if problem := LEADS_OUT if self._leads_out(path) else self._problem(info):
+            raise ValueError(f"{self.label}/{name}: {problem}; not read")
+        return path, int(info["size"])
 
     def exists(self, name: str) -> bool:
         return bool(self.fs.exists(self._path(name)))
@@ -113,12 +150,9 @@ class Folder(Raw):
         return sorted(PurePosixPath(p).name for p in self.fs.ls(path, detail=False)) if self.fs.isdir(path) else []
 
     def read(self, name: str, limit: int) -> bytes:
-        path = self._path(name)
-        info = self.fs.info(path)
-        if problem := self._problem(info):
-            raise ValueError(f"{self.label}/{name}: {problem}; not read")
-        if info["size"] > limit:
-            raise self._too_large(name, info["size"], limit)
+        path, size = self._regular(name)
+        if size > limit:
+            raise self._too_large(name, size, limit)
         with self.fs.open(path, "rb") as file:
             data: bytes = file.read(limit + 1)
         if len(data) > limit:
@@ -126,32 +160,35 @@ class Folder(Raw):
         return data
 
     def open(self, name: str) -> BinaryIO:
-        path = self._path(name)
-        if problem := self._problem(self.fs.info(path)):
-            raise ValueError(f"{self.label}/{name}: {problem}; not read")
-        return cast(BinaryIO, self.fs.open(path, "rb"))
+        return cast(BinaryIO, self.fs.open(self._regular(name)[0], "rb"))
 
     def inside(self, stem: str) -> Raw | None:
         """The archive `stem.zip` or `stem.tar`, else the folder `stem`, opened in place; None when there is none.
 
         The members of a folder are named as in an archive of it: with its own name first. Raises ValueError when
-        the archive cannot be read.
+        the archive cannot be read, or is reached over a link that leads out of the release.
         """
         if stem in self._archives:
             self._archives.move_to_end(stem)
             return self._archives[stem]
         for ending in ARCHIVES:
             if self.fs.isfile(self._path(stem + ending)):
+                self._keep_in(stem + ending)
                 opened: Raw = _open_archive(self.fs, self._path(stem + ending), f"{stem}{ending}")
                 break
         else:
             if not self.fs.isdir(self._path(stem)):
                 return None
+            self._keep_in(stem)
             opened = _Within(self, stem)
         self._archives[stem] = opened
         while len(self._archives) > OPEN_AT_ONCE:
             self._archives.popitem(last=False)[1].close()
         return opened
+
+    def _keep_in(self, name: str) -> None:
+        if self.leads_out(name):
+            raise ValueError(f"{name}: {LEADS_OUT}; not read")
 
     def close(self) -> None:
         while self._archives:
@@ -163,8 +200,8 @@ class _Within(Raw):
 
     def __init__(self, parent: Folder, stem: str) -> None:
         above = str(PurePosixPath(stem).parent)
-        self._above = Folder(parent.fs, parent._path(above), above)
-        self._own = Folder(parent.fs, parent._path(stem), stem)
+        self._above = Folder(parent.fs, parent._path(above), above, parent._release)
+        self._own = Folder(parent.fs, parent._path(stem), stem, parent._release)
         self._name, self.label = PurePosixPath(stem).name, above
 
     def entries(self) -> Iterator[Entry]:
@@ -179,34 +216,6 @@ class _Within(Raw):
 
     def close(self) -> None:
         """Nothing is held open."""
-
-
-class _Window(io.RawIOBase):
-    """Bytes start..start+size of an archive, as a file of its own; closing it leaves the archive open."""
-
-    def __init__(self, file: Any, start: int, size: int) -> None:
-        self._file, self._start, self._size, self._at = file, start, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._at = max(0, offset + (0, self._at, self._size)[whence])
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        wanted = max(0, min(len(buffer), self._size - self._at))
-        self._file.seek(self._start + self._at)
-        data: bytes = self._file.read(wanted)
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
 
 
 class Zip(Raw):
@@ -259,7 +268,7 @@ class Zip(Raw):
         member.close()
         self._file.seek(info.header_offset + _LOCAL_LENGTHS)
         start = info.header_offset + _LOCAL_HEADER + sum(struct.unpack("<HH", self._file.read(4)))
-        return cast(BinaryIO, _Window(self._file, start, info.file_size))
+        return cast(BinaryIO, Window(self._file, start, info.file_size))
 
     def close(self) -> None:
         self._zip.close()
@@ -298,7 +307,7 @@ class Tar(Raw):
     def open(self, name: str) -> BinaryIO:
         if name not in self._at:
             raise FileNotFoundError(f"{self.label}/{name}: not in the archive")
-        return cast(BinaryIO, _Window(self._file, *self._at[name]))
+        return cast(BinaryIO, Window(self._file, *self._at[name]))
 
     def close(self) -> None:
         self._file.close()

@@ -28,8 +28,8 @@ class ReleaseFile:
 def release_files(raw: Folder, config: str, skip: Collection[str] = ()) -> Iterator[ReleaseFile | Rejection]:
     """Plain files first, then what each zip and tar holds; rows for unsafe names and archives that cannot be opened.
 
-    An archive inside an archive is a file like any other. What lies at the release's root under a name in `skip` is
-    left alone: millions of pictures need not be listed to find recordings.
+    An archive inside an archive is a file like any other. What lies at the places in `skip`, from the release's root,
+    is left alone: millions of pictures need not be listed to find recordings.
     """
     archives = []
     for entry in raw.entries(skip):
