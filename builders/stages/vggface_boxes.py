@@ -10,7 +10,10 @@ LOOSE_BOXES = "bb_landmark"
 MAX_LINE = 4_096
 """Bytes of the longest line read of a table; the longest published has under 1,000."""
 LIST_COLUMNS = ("id", "url", "left", "top", "right", "bottom", "pose", "detection_score", "curation")
-_LOOSE = re.compile(rb'"?(n\d{6})/(\d{4,}_\d{2,})"?\s*,\s*(-?\d+)\s*,\s*(-?\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*')
+_LOOSE = re.compile(
+    rb'"?(n\d{6})/(\d{4,}_\d{2,})"?\s*,\s*(-?\d{1,6})\s*,\s*(-?\d{1,6})\s*,\s*(\d{1,6})\s*,\s*(\d{1,6})\s*'
+)
+"""Of at most six digits: no picture is larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,13 @@ def _listed(cells: list[str]) -> tuple[str, PublishedBox]:
     if len(cells) != len(LIST_COLUMNS):
         raise ValueError(f"{len(cells)} columns, expected {' '.join(LIST_COLUMNS)}")
     left, top, right, bottom, pose, score, curation = (float(cell) for cell in cells[2:])
-    # The comparison also turns down NaN; no picture is as large as the bound.
+    # The comparisons also turn down NaN; no picture is as large as the bound, and no score.
     if not (-1e6 < left < right < 1e6 and -1e6 < top < bottom < 1e6) or curation not in (0, 1):
-        raise ValueError(f"box {cells[2:6]}, curation {cells[8]}: expected left < right, top < bottom and 0 or 1")
+        raise ValueError(
+            f"box {', '.join(cells[2:6])[:60]}, curation {cells[8][:9]}: expected left < right, top < bottom and 0 or 1"
+        )
+    if not (-1e6 < pose < 1e6 and -1e6 < score < 1e6):
+        raise ValueError(f"pose {cells[6][:9]}, score {cells[7][:9]}: expected numbers under a million")
+    if not re.fullmatch(r"\d{1,8}", cells[0], re.ASCII):
+        raise ValueError(f"picture {cells[0][:9]}: expected a number of at most 8 digits")
     return f"{int(cells[0]):08d}", PublishedBox(left, top, right, bottom, pose, score, bool(curation))

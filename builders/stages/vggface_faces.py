@@ -2,8 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -17,7 +16,7 @@ from ...loaders.sample import Config, Fact, Field, Sample
 from ...models.core.detectors import Box, Detector, Face
 from ..core.builder import Unit
 from ..core.raw import Folder
-from ..core.stage import Clock, Reject, Rejection
+from ..core.stage import Attempts, Clock, Reject, Rejection
 from .release_files import read_file
 from .vggface_boxes import PublishedBox
 from .voice_face_facts import PERSON, SPLIT_RULE_FACT, TERMS
@@ -80,27 +79,29 @@ def packed(pictures: Sequence[PictureRow]) -> str:
 
 def read_faces(raw: Folder, unit: Unit, how: VoxVggOptions, clock: Clock) -> Iterator[Sample | Rejection]:
     """Faces of one person in key order; a row for every picture without one."""
-    detector = how.open_detector()
+    attempt, detector = Attempts(clock), how.open_detector()
     for key, name, held, row in json.loads(unit.details["pictures"]):
-        try:
-            sample = _read(raw, unit, (key, name, row), (how, detector), clock)
-            yield replace(sample, facts={**sample.facts, HELD_OUT.name: held})
-        except Reject as verdict:
-            place = picture_place(unit.details["place"], name)
-            yield Rejection(
-                key, unit.config, unit.split, clock.failed, place, verdict.reason, measured=verdict.measured
-            )
-        clock.failed = ""
+        yield attempt(
+            lambda of=(key, name, held, row): _read(raw, unit, of, (how, detector), clock),  # type: ignore[misc]
+            _reject(unit, key, picture_place(unit.details["place"], name)),
+        )
+
+
+def _reject(unit: Unit, key: str, picture: str) -> Callable[[str, str, str, str, str], Rejection]:
+    def rejection(stage: str, place: str, reason: str, kind: str, measured: str) -> Rejection:
+        return Rejection(key, unit.config, unit.split, stage or "read", picture, reason, kind, measured)
+
+    return rejection
 
 
 def _read(
     raw: Folder,
     unit: Unit,
-    picture: tuple[str, str, list[Any] | None],
+    picture: PictureRow,
     by: tuple[VoxVggOptions, Detector],
     clock: Clock,
 ) -> Sample:
-    (key, name, row), (how, detector) = picture, by
+    (key, name, held, row), (how, detector) = picture, by
     published = PublishedBox(*row) if row else None
     listed = how.splits == "filtered_vggface" and bool(unit.details["listed"])
     with clock("list"):
@@ -118,7 +119,7 @@ def _read(
     with clock("encode"):
         media = {"face.webp": encode_still(face, how.quality)}
     facts = unit.details["facts"] | found | _of_picture(name, pixels, published)
-    facts |= {"box": as_edges(found["box"]), "crop": as_edges(crop), "box_scale": how.box_scale}
+    facts |= {"box": as_edges(found["box"]), "crop": as_edges(crop), "box_scale": how.box_scale, HELD_OUT.name: held}
     return Sample(key, unit.identity, unit.split, media, facts)
 
 

@@ -24,6 +24,8 @@ BYTES_PER_BYTE = {"wav": 0.7, "flac": 1.1, "m4a": 3.0}
 BYTES_PER_SECOND = {"sf2f": 16_000, "piczak": 45_000, "vfmr": 103_000, "speech2face": 0}
 SOURCE_BYTES_PER_SECOND = {"wav": 32_000, "flac": 16_000, "m4a": 8_000}
 SPEECH2FACE_BYTES = 1_230_000
+TABLES = {"vox1": "vox1_meta.csv", "vox2": "vox2_meta.csv or full_vox2_meta.csv"}
+"""What gives the ids of each subset's speakers."""
 _TRACK = re.compile(r"(?:.*/)?(id[01]\d{4})/([\w-]{11})/(\d{5})\.txt", re.ASCII)
 _RANGE = re.compile(r"id(\d{5})\s*-\s*id(\d{5})")
 
@@ -59,8 +61,14 @@ class Corpus:
         """Whether `subjects` names this person, by VoxCeleb id or name."""
         return self._wanted is None or bool(self._wanted & {speaker, name})
 
-    def stranger(self, speaker: str) -> str:
+    @cached_property
+    def _subsets(self) -> frozenset[str]:
+        return frozenset(person.subset for person in self.identities.people if person.speaker)
+
+    def stranger(self, speaker: str, subset: str) -> str:
         """Why a speaker is nobody of this dataset."""
+        if subset not in self._subsets:
+            return f"no table gives the speakers' ids of {subset}: put {TABLES[subset]} beside the data"
         return self._left_out.get(speaker) or f"{speaker} has no row in the meta tables of VoxCeleb beside the data"
 
 
@@ -68,7 +76,7 @@ def voice_units(files: Iterable[ReleaseFile | Rejection], corpus: Corpus) -> Ite
     """One unit per recording among a release's files; rows for strangers, strays and files too large.
 
     Keys begin with the person's, so that all recordings of one person lie together. Raises ValueError when there
-    are recordings of a subset whose ids no table gives.
+    are recordings, and the tables give the ids of none of their subsets.
     """
     found: list[tuple[Recording, ReleaseFile]] = []
     tracks: dict[tuple[str, ...], ReleaseFile] = {}
@@ -86,17 +94,23 @@ def voice_units(files: Iterable[ReleaseFile | Rejection], corpus: Corpus) -> Ite
     yield from strays(other, VOICES.name, expected)
     _check_ids({about.subset for about, _ in found}, corpus.identities)
     shared: dict[str, dict[str, Any]] = {}
+    first: dict[str, str] = {}
     for about, file in found:
         person = corpus.identities.by_speaker.get(about.speaker)
         if not corpus.wants(about.speaker, person.name if person else ""):
             continue
         if person is None:
-            yield _left_out(about, file, corpus.stranger(about.speaker))
+            yield _left_out(about, file, corpus.stranger(about.speaker, about.subset))
         else:
             if about.speaker not in shared:
                 shared[about.speaker] = voice_person(person, corpus)
             track_file = tracks.get((about.speaker, about.clip, about.number))
-            yield _unit(about, file, person, corpus, shared[about.speaker], track_file)
+            key = voice_key(person, about.clip, about.number)
+            if first.setdefault(key, file.place) == file.place:
+                yield _unit(key, file, person, corpus, shared[about.speaker], track_file)
+            else:
+                reason = f"a second file of one recording, after {first[key]}; not read. Keep one of them"
+                yield Rejection(key, VOICES.name, corpus.split_of(person), "list", file.place, reason)
 
 
 def voice_person(person: Identity, corpus: Corpus) -> dict[str, Any]:
@@ -109,14 +123,14 @@ def voice_key(person: Identity, clip: str, number: str) -> str:
 
 
 def _unit(
-    about: Recording,
+    key: str,
     file: ReleaseFile,
     person: Identity,
     corpus: Corpus,
     shared: dict[str, Any],
     track: ReleaseFile | None,
 ) -> Unit | Rejection:
-    key, split = voice_key(person, about.clip, about.number), corpus.split_of(person)
+    split = corpus.split_of(person)
     if file.size > MAX_BYTES:
         reason = f"{file.size:,} bytes, expected at most {MAX_BYTES:,}"
         return Rejection(key, VOICES.name, split, "list", file.place, reason)
@@ -139,10 +153,9 @@ def strays(files: list[ReleaseFile], config: str, reason: str) -> Iterator[Rejec
 
 def _check_ids(subsets: set[str], identities: Identities) -> None:
     known = {person.subset for person in identities.people if person.speaker}
-    table = {"vox1": "vox1_meta.csv", "vox2": "vox2_meta.csv or full_vox2_meta.csv"}
-    for subset in sorted(subsets - known):
+    for subset in sorted(subsets if not subsets & known else ()):
         raise ValueError(
-            f"recordings of {subset}, but no table gives its speakers' ids: put {table[subset]} beside the data"
+            f"recordings of {subset}, but no table gives its speakers' ids: put {TABLES[subset]} beside the data"
         )
 
 

@@ -11,10 +11,10 @@ from ..core.builder import Unit
 from ..core.raw import Folder
 from ..core.stage import Rejection, as_json
 from .release_files import ReleaseFile, release_files
-from .vggface_faces import FACES, HELD_OUT, IN_VGGFACE2, PictureRow, packed
+from .vggface_faces import FACES, HELD_OUT, IN_VGGFACE2, PictureRow, packed, picture_place
 from .vggface_listing import VGGFACE2, FaceListing, Pictures
 from .voice_face_facts import VOICE_TERMS, is_forged, person_facts, person_key, terms
-from .voice_listing import Corpus, voice_units
+from .voice_listing import SOUNDS, Corpus, voice_units
 from .voices import VOICES
 from .vox_vgg_options import VoxVggOptions
 from .vox_vgg_splits import held_out, members
@@ -33,6 +33,8 @@ STATED = {
     "rcgan": {name: f"voice: {text}; face: {FACE_TERMS[name]}" for name, text in VOICE_TERMS.items()},
 }
 """Terms by config."""
+HEARD = (*SOUNDS, ".txt")
+"""Endings of recordings and their tracks; of other files a release may hold millions."""
 HELD_OUT_VOICES = replace(VOICES, facts=(*VOICES.facts, HELD_OUT))
 
 
@@ -95,6 +97,10 @@ class VoxVggRelease:
             reason = f"{len(pictures.others):,} files are no pictures to read, the first {pictures.others[0]}"
             none_of_them = as_json({FACES.name: 0})
             yield Rejection(stem, FACES.name, split, "list", pictures.place, reason, measured=none_of_them)
+        for key, entry, reason in pictures.doubles:
+            yield Rejection(
+                f"{stem}_{key}", FACES.name, split, "list", picture_place(pictures.place, entry.name), reason
+            )
         boxes = self.faces.boxes(person)
         held = held_out(Counter(_picture_group(key) for key in pictures.files), stem, self.how.split_seed)
         own: list[PictureRow] = []
@@ -139,7 +145,11 @@ class VoxVggRelease:
         for folder in (*FOLDERS, *(f"{base}/{folder}" for base in VGGFACE2 for folder in ("", "meta"))):
             place = str(PurePosixPath(folder.lstrip("/"), "identity_meta.csv"))
             if self.raw.exists(place):
-                names = read_vggface2_names(self.raw.read(place, MAX_TABLE_BYTES), place)
+                try:
+                    names = read_vggface2_names(self.raw.read(place, MAX_TABLE_BYTES), place)
+                except ValueError as error:
+                    self.faces.problems.append((place, f"{error}; {IN_VGGFACE2.name} is null"))
+                    return None
                 return {composed(name) for name in names.values()}
         return None
 
@@ -155,7 +165,8 @@ class VoxVggRelease:
 
     @cached_property
     def _files(self) -> list[ReleaseFile | Rejection]:
-        return list(release_files(self.raw, self.config, self.faces.top_names()))
+        found = release_files(self.raw, self.config, self.faces.own_places())
+        return [item for item in found if isinstance(item, Rejection) or item.name.lower().endswith(HEARD)]
 
     def voice_units(self) -> Iterator[Unit | Rejection]:
         """One unit per recording of the split's people; rows for what is left out."""

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -196,8 +196,7 @@ def join(vox1: Identities, vox2: Identities) -> Identities:
 def read_identities(raw: Folder) -> Identities:
     """Whatever meta tables a release has, joined. Raises FileNotFoundError when it has none."""
     found = {name: text for name in _READERS if (text := _find(raw, name)) is not None}
-    names = _find(raw, "identity_meta.csv")
-    by_id = read_vggface2_names(names[1], names[0]) if names else {}
+    by_id, unread = _vggface2_names(raw)
     tables: dict[Subset, Identities] = {}
     for name, (place, data) in found.items():
         subset, reader = _READERS[name]
@@ -209,7 +208,17 @@ def read_identities(raw: Folder) -> Identities:
             "Put the meta tables of VoxCeleb beside the data"
         )
     nobody = Identities(())
-    return join(tables.get("vox1", nobody), tables.get("vox2", nobody))
+    joined = join(tables.get("vox1", nobody), tables.get("vox2", nobody))
+    return replace(joined, problems=(*unread, *joined.problems))
+
+
+def _vggface2_names(raw: Folder) -> tuple[dict[str, str], list[Problem]]:
+    """Names by VGGFace2 id from a table that nobody needs to have, and a problem where it cannot be read."""
+    try:
+        found = _find(raw, "identity_meta.csv")
+        return (read_vggface2_names(found[1], found[0]) if found else {}), []
+    except ValueError as error:
+        return {}, [Problem("", "identity_meta.csv", f"{error}; no names are taken from it")]
 
 
 _READERS: dict[str, tuple[Subset, Callable[[bytes, str], Identities]]] = {

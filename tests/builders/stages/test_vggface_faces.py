@@ -4,12 +4,16 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from facevox.builders.core.stage import Reject
+from facevox.builders.core.builder import Unit
+from facevox.builders.core.raw import open_raw
+from facevox.builders.core.stage import Clock, Reject
+from facevox.builders.stages import vggface_faces
 from facevox.builders.stages.openface_alignment import TEMPLATE, aligned, openface_matrix
-from facevox.builders.stages.vggface_faces import cut, decoded, find_face, search, square
+from facevox.builders.stages.vggface_faces import cut, decoded, find_face, packed, read_faces, search, square
 from facevox.builders.stages.vggface_listing import picture_key
 from facevox.builders.stages.vox_vgg_options import VoxVggOptions
 from facevox.models.core.detectors import Face, open_detector, open_landmarks
+from PIL import Image
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.1, 1.3])
@@ -35,6 +39,25 @@ def test_a_crop_shows_the_scaled_square_about_the_box(box, scale):
 def test_a_square_mostly_outside_is_turned_down():
     with pytest.raises(Reject, match="less than half"):
         square((-80.0, 10.0, 20.0, 110.0), 1.0, (200, 256))
+
+
+def test_a_picture_that_fails_unforeseen_is_one_row_and_the_others_are_kept(tmp_path, monkeypatch):
+    whole = find_face
+    monkeypatch.setattr(VoxVggOptions, "open_detector", lambda how: Fixed(Face((20.0, 20.0, 80.0, 80.0), 1.0)))
+
+    def fails_on_black(picture, *rest):
+        return whole(picture, *rest) if picture.any() else {}["eyes"]
+
+    monkeypatch.setattr(vggface_faces, "find_face", fails_on_black)
+    (tmp_path / "Ann_Ames").mkdir()
+    for number, grey in enumerate((90, 0, 200), 1):
+        Image.new("RGB", (100, 100), (grey,) * 3).save(tmp_path / "Ann_Ames" / f"{number}.png")
+    rows = packed([(f"vox1-id10001_{number:08d}", f"Ann_Ames/{number}.png", False, None) for number in (1, 2, 3)])
+    details = {"place": "Ann_Ames", "pictures": rows, "facts": {}, "listed": False}
+    unit = Unit("vox1-id10001", "faces", "train", "vox_vgg/vox1/id10001", 3, details, 3)
+    one, bad, three = read_faces(open_raw(str(tmp_path)), unit, VoxVggOptions(), Clock())
+    assert (one.key[-1], three.key[-1]) == ("1", "3") and one.facts["held_out"] is False
+    assert (bad.key[-1], bad.place, bad.stage, bad.kind) == ("2", "Ann_Ames/2.png", "faces", "KeyError")
 
 
 class Fixed:

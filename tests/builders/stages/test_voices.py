@@ -74,11 +74,21 @@ def test_only_wanted_people_are_listed(files, tmp_path):
     assert not any("id10009/5r0d" in row.place for row in listed(raw, "id10001")[1])
 
 
-def test_a_table_without_ids_is_told_at_once(files, tmp_path):
-    raw = lay(files, tmp_path)
+def test_recordings_without_any_table_of_ids_are_told_at_once_and_single_ones_are_rows(files, tmp_path):
+    raw = lay({name: data for name, data in files.items() if "id1" not in name}, tmp_path / "vox2")
     nobody = replace(corpus(raw), identities=read_vox1(files["vox1_meta.csv"]))
     with pytest.raises(ValueError, match="recordings of vox2, but no table gives its speakers' ids: put vox2_meta.csv"):
         list(voice_units(release_files(raw, "voices"), nobody))
+    found = list(voice_units(release_files(lay(files, tmp_path / "both"), "voices"), nobody))
+    strays = [item.key for item in found if isinstance(item, Rejection) and "put vox2_meta.csv" in item.reason]
+    assert strays and all(key.startswith("vox2-") for key in strays)
+
+
+def test_a_second_file_of_one_recording_is_a_row_with_its_place(files, tmp_path):
+    again = HERE.replace(".wav", ".flac")
+    units, rows = listed(lay(files | {again: files[HERE]}, tmp_path))
+    assert sum(unit.details["file"][1] in (HERE, again) for unit in units.values()) == 1
+    assert [row.place for row in rows if "a second file of one recording" in row.reason] == [HERE]
 
 
 def test_broken_and_doubled_archives_are_rows(files, tmp_path):
