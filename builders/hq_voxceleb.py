@@ -29,6 +29,10 @@ FACE_TERMS = {
         "source": "photographs gathered by whoever built this folder, see image_name",
     },
 }
+NO_FACES = {
+    "release": "no masked_faces/ or origin_faces/ with pictures here; web photos need --source candidates",
+    "candidates": "no vox1/<Name>/<picture> here; the published faces need --source release",
+}
 
 
 class HqVoxCeleb(Builder):
@@ -65,7 +69,12 @@ class HqVoxCeleb(Builder):
             listed = face_units(files, corpus, self.how.min_images)
         if self.how.paired and self.how.source == "release":
             listed = without(listed, lonely_people(files, corpus))
-        yield from listed
+        found = False
+        for item in listed:
+            found = found or isinstance(item, Unit)
+            yield item
+        if config == FACES.name and not found:
+            yield Rejection("", config, "", "list", raw.label, NO_FACES[self.how.source])
 
     def _corpus(self, raw: Folder, config: str, identities: Identities) -> Corpus:
         stated = VOICE_TERMS if config == VOICES.name else FACE_TERMS[self.how.source]

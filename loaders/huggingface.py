@@ -25,9 +25,9 @@ def load_dataset(
 ) -> "Dataset | IterableDataset":
     """`datasets.load_dataset` on a built folder; with `decode` its clips and sounds come as arrays, not bytes.
 
-    Clips are (frames, H, W, 3) uint8 RGB of the chosen `frames`, sounds (samples,) int16. Map mode copies all media
-    into the local cache first; stream large configs. `fields` names the media to keep, beside key and facts (default:
-    all). Raises FolderError for an unknown config, split or field.
+    Pictures are (H, W, 3) uint8 RGB, clips (frames, H, W, 3) of the chosen `frames`, sounds (samples,) int16. Map mode
+    copies all media into the local cache first; stream large configs. `fields` names the media to keep, beside key and
+    facts (default: all). Raises FolderError for an unknown config, split or field.
     """
     from datasets import load_dataset as plain
 
@@ -57,6 +57,11 @@ def _columns(names: Sequence[str], fields: Sequence[str], where: str) -> list[st
 
 def decode_field(name: str, value: Any, frames: Frames = "all") -> Any:
     """Bytes of one field to an array by its file ending; anything that is not bytes is returned as it is."""
+    if hasattr(value, "getbands"):
+        # `datasets` has opened it with Pillow.
+        import numpy as np
+
+        return np.asarray(value.convert("RGB"))
     if not isinstance(value, bytes):
         return value
     if name.endswith((".flac", ".wav")):

@@ -159,7 +159,7 @@ class ClipWriter:
         self.size: tuple[int, int] | None = None
         self._count = 0
         self._parts: list[bytes] = []
-        self._lossless = _vp8l() if quality is None else None
+        self._lossless: "Vp8lEncoder | None" = None
 
     def add(self, frame: NDArray[np.uint8]) -> bytes:
         """Append (H, W, 3) uint8 RGB and return its encoded payload. Raises ValueError if the size changes."""
@@ -179,8 +179,9 @@ class ClipWriter:
         return payload
 
     def _encoded(self, frame: NDArray[np.uint8]) -> bytes:
-        if self._lossless is None:
+        if self.quality is not None:
             return _libwebp(frame, quality=self.quality, method=max(self.effort, 4))
+        self._lossless = self._lossless or _vp8l()
         payload = self._lossless(frame)
         if self.effort == 0:
             return payload

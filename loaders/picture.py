@@ -25,6 +25,11 @@ def draw(folder: Folder, key: str, out: Path, frame: int | None = None) -> Path:
     rows = [row for row in folder.rows(key) if clips <= {f["name"] for f in row["fields"] if f["frame_offset"]}]
     if not rows:
         row = folder.rows(key)[0]
+        count = max((len(entry["frame_offset"]) for entry in row["fields"]), default=0)
+        if frame is not None and not 1 <= frame <= count:
+            raise FolderError(
+                f"{key}: frame {frame}, expected " + (f"1 to {count}" if count else "none: it has no clip")
+            )
         numbers = None if frame is None else [frame - 1]
         members = next(folder.fetch([key], frames=numbers or "all", config=row["config"]))
         return draw_sheet(key, row, {name: members[name] for name in members if "." in name}, out)

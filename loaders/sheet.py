@@ -66,9 +66,9 @@ def spectrogram(axes: Any, samples: NDArray[np.int16], rate: int, name: str) -> 
 def _speech(axes: Any, row: Mapping[str, Any]) -> None:
     for segment in row.get("speech") or ():
         first, end = (segment[edge] / (row.get("sample_rate") or 16_000) for edge in ("first", "end"))
-        axes.plot([first, end], [94, 94], color="white", linewidth=3, solid_capstyle="butt")
+        axes.plot([first, end], [90, 90], color="lime", linewidth=4, solid_capstyle="butt")
     if row.get("speech"):
-        axes.set_title(axes.get_title() + "; white bars: speech", fontsize=10)
+        axes.set_title(axes.get_title() + "; green bars: speech", fontsize=10)
 
 
 def _picture(axes: Any, name: str, value: NDArray[Any]) -> None:
@@ -86,8 +86,9 @@ def _array(axes: Any, name: str, value: NDArray[Any]) -> None:
 
 def _facts(row: Mapping[str, Any]) -> list[str]:
     known = {name: value for name, value in row.items() if value not in (None, [], "") and name not in TITLED}
-    lines = [f"{name}: {_words(value)}"[:LONGEST] for name, value in known.items()]
-    return lines if len(lines) <= LINES else [*lines[:LINES], f"and {len(lines) - LINES} more facts"]
+    lines = [f"{name}: {_words(value)}" for name, value in known.items()]
+    lines = [line if len(line) <= LONGEST else line[: LONGEST - 1] + "…" for line in lines]
+    return lines if len(lines) <= LINES else [*lines[:LINES], f"… and more: {len(lines) - LINES}"]
 
 
 def _words(value: Any) -> str:

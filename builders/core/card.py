@@ -254,9 +254,9 @@ def _card(
 
 def _built_with(builder: Builder, options: Mapping[str, Any]) -> str:
     """The options of the build: a reader must see at once what is lossy or left out on purpose."""
-    notes = "".join(f"\n\n**{note}**" for note in builder.notes())
-    rows = [(f"`{name}`", f"`{value}`" if value not in ("", []) else "all") for name, value in options.items()]
-    return "## Built with\n\n" + _rows(("option", "value"), rows) + notes
+    unset = {"subjects": "all", "configs": "all"}
+    rows = [(f"`{n}`", f"`{v}`" if v not in ("", []) else unset.get(n, "not set")) for n, v in options.items()]
+    return "## Built with\n\n" + _rows(("option", "value"), rows) + "".join(f"\n\n**{n}**" for n in builder.notes())
 
 
 def _rows(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:

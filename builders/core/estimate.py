@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .builder import Unit
 from .plan import Plan, ShardSpec
-from .run import BuildOptions, make_plan
+from .run import BuildOptions, empty_configs, make_plan
 from .shard import ShardJob, build
 
 PROBES = 3
@@ -28,6 +28,7 @@ class Estimate:
     shards: int = 0
     rejections: int = 0
     samples: Counter[tuple[str, str]] = field(default_factory=Counter)
+    empty: list[str] = field(default_factory=list)
     probed: int = 0
 
     def lines(self) -> list[str]:
@@ -36,6 +37,7 @@ class Estimate:
         return [
             f"{self.options.raw}: {self.source_bytes / 1e9:,.3f} GB to read into {self.shards} shards",
             *counts,
+            *(f"  {line}" for line in self.empty),
             f"  {self.rejections} left out already by names, sizes and tables",
             f"about {self.written_bytes / 1e9:,.3f} GB to write, {self.free_bytes / 1e9:,.1f} GB free: {fits}",
             f"about {self.seconds / 60:,.1f} minutes with --workers {self.options.workers} (probe: {self.probed})",
@@ -51,6 +53,7 @@ def estimate(options: BuildOptions) -> Estimate:
     found = Estimate(
         options, sum(unit.size for unit in units), shards=len(plan.shards), rejections=len(plan.rejections)
     )
+    found.empty = empty_configs(plan)
     for unit in units:
         found.samples[unit.config, unit.split] += unit.samples
     found.free_bytes = shutil.disk_usage(_existing(options.out)).free

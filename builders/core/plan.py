@@ -110,6 +110,8 @@ def reconcile(new: Plan, path: Path, shard_bytes: int, extend: bool) -> Plan:
         return new
     old = json.loads(path.read_text())
     folder = path.parent.parent
+    if (before := old["options"].get("dataset")) != new.options.get("dataset"):
+        raise FolderError(f"{folder} holds {before}, not {new.options.get('dataset')}. Choose another output folder")
     if changed := [name for name in new.options if new.options[name] != old["options"].get(name)]:
         was = ", ".join(f"{name} was {old['options'].get(name)!r}, now {new.options[name]!r}" for name in changed)
         raise FolderError(f"{folder} was built with other options: {was}. Use the old value, or another output folder")

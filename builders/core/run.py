@@ -74,6 +74,10 @@ class BuildReport:
     peak_memory: int = 0
     seconds: Counter[str] = field(default_factory=Counter)
     decisions: Followed = field(default_factory=Followed)
+    stages: Counter[str] = field(default_factory=Counter)
+    """Rows of the quarantine by the stage that left them out."""
+    empty: list[str] = field(default_factory=list)
+    """A line for every config asked for of which nothing was found."""
     upgraded: list[str] = field(default_factory=list)
     """Packages that changed since the run that made the other shards."""
 
@@ -89,11 +93,12 @@ class BuildReport:
 
     def lines(self) -> list[str]:
         """The closing words of a build."""
+        told = ", ".join(f"{stage} {count:,}" for stage, count in self.stages.most_common())
         quarantine = (
-            f"{self.rejected:,} rows in {self.out}/tables/quarantine.parquet" if self.rejected else "nothing left out"
+            f"{self.rejected:,} rows in {self.out}/tables/quarantine.parquet ({told})" if told else "nothing left out"
         )
         kept = [f"{self.samples:,} samples kept, {quarantine}; {self.shards} shards in {self.out}"]
-        kept += self.decisions.lines()
+        kept += [*self.empty, *self.decisions.lines()]
         if self.upgraded and self.built < self.shards:
             kept.append(f"the other shards were made with other versions ({', '.join(self.upgraded)})")
         if not self.built:
@@ -149,6 +154,16 @@ def limited(found: Iterator[Unit | Rejection], limit: int) -> Iterator[Unit | Re
             yield unit
 
 
+def empty_configs(plan: Plan) -> list[str]:
+    """A line for every config asked for of which the release has nothing, with the first reasons known."""
+    there, lines = {shard.config for shard in plan.shards}, []
+    for config in plan.options["configs"]:
+        if config not in there:
+            reasons = list(dict.fromkeys(row.reason for row in plan.rejections if row.config == config))[-1:]
+            lines.append(f"config {config}: NOTHING FOUND{': ' + reasons[0] if reasons else ''}")
+    return lines
+
+
 def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None = None) -> BuildReport:
     """Build what is missing, then finish the folder. The same call again resumes after any interruption.
 
@@ -162,7 +177,7 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
     raw.close()
     if not fresh.shards:
         wanted = f"nobody is left by --subjects {options.release.subjects}" if options.release.subjects else ""
-        reasons = "; ".join(sorted({r.reason for r in fresh.rejections})[:3]) or wanted or "no file fits its layout"
+        reasons = wanted or "; ".join(sorted({r.reason for r in fresh.rejections})[:3]) or "no file fits its layout"
         raise FileNotFoundError(f"{options.raw}: nothing of {builder.title} to build here ({reasons})")
     check_places(options)
     with locked(options.out), _whole_files_only(options.out):
@@ -183,21 +198,23 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
         if missing:
             (options.out / "checksums.sha256").unlink(missing_ok=True)
         report = BuildReport(options.out, shards=len(plan.shards), upgraded=_upgraded(options.out))
+        report.empty = empty_configs(plan)
         total = sum(job.spec.size for job in jobs)
         tell = progress(total, total - sum(job.spec.size for job in missing)) if progress else None
         for result in engine(options.workers)(missing, options.workers, tell):
             report.add(result)
         report.decisions = card.finish(options.out, builder, plan, review)
-        _count(report, plan, options.out)
+        _count(report, options.out)
         report.elapsed = time.perf_counter() - started
         _record(options, report)
     return report
 
 
-def _count(report: BuildReport, plan: Plan, out: Path) -> None:
+def _count(report: BuildReport, out: Path) -> None:
     manifest = pq.read_table(out / "tables" / "manifest.parquet").to_pylist()
     report.samples = sum(row["samples"] for row in manifest)
-    report.rejected = sum(row["rejected"] for row in manifest) + len(plan.rejections)
+    report.stages = Counter(pq.read_table(out / "tables" / "quarantine.parquet")["stage"].to_pylist())
+    report.rejected = report.stages.total()
 
 
 def _record(options: BuildOptions, report: BuildReport) -> None:

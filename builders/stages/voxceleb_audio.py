@@ -19,6 +19,8 @@ MAX_BYTES = 64 << 20
 """Largest file to hand to `read_voice`: 600 s of one channel at 48 kHz in 16 bits, with a header."""
 CODECS = ("aac", "alac", "mp3", "opus")
 """What is decoded out of an m4a or mp4."""
+ATOMS = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")
+"""What an m4a or mp4 begins with, after four bytes."""
 PADDING = 2_048
 """Most samples that an encoder adds or a decoder loses at an end: two AAC frames."""
 _MEMBER = re.compile(r"(?:.*/)?(id[01]\d{4})/([\w-]{11})/(\d{5})\.(wav|m4a|flac)", re.ASCII)
@@ -98,6 +100,9 @@ def read_voice(data: bytes, place: str, options: VoiceOptions | None = None, clo
 def _decode(data: bytes, place: str, options: VoiceOptions) -> tuple[NDArray[np.int16], str, int, int]:
     """(samples,) at 16 kHz, codec, and what rate in Hz and how many channels the file has."""
     try:
+        if not data or not (data[:4] in (b"RIFF", b"fLaC") or data[4:8] in ATOMS):
+            found = f"begins with {data[:8]!r}" if data else "0 bytes"
+            raise ValueError(f"no sound: {found}, expected a wav, FLAC, m4a or mp4")
         if data[:4] in (b"RIFF", b"fLaC"):
             samples, rate = decode_audio(data, options.max_seconds * 2 * 48_000)
             codec = "wav" if data[:4] == b"RIFF" else "flac"

@@ -108,11 +108,11 @@ def test_other_rates_and_two_channels_become_one_at_16_khz(said, pack):
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (lambda said: b"", "not a readable m4a or mp4"),
+        (lambda said: b"", "no sound: 0 bytes, expected a wav"),
         (lambda said: b"RIFF" + b"\0" * 40, "WAV without a data chunk"),
         (lambda said: wav(said)[:-1_000], "WAV cut short"),
         (lambda said: m4a(said)[:3_000], "not a readable m4a or mp4"),
-        (lambda said: b"#EXTM3U\nfile:///etc/hostname\n", "not a readable m4a or mp4"),
+        (lambda said: b"#EXTM3U\nfile:///etc/hostname\n", "no sound: begins with b.#EXTM3U"),
         (lambda said: wav(np.zeros(32_000, np.int16)), r"no speech in 2.00 s of sound \(webrtc\)"),
         (lambda said: m4a(np.zeros(32_000, np.int16)), "no speech"),
         (lambda said: wav(np.zeros(700, np.int16), 1_000_000), "expected rates of 1 to 384,000 Hz"),
