@@ -159,7 +159,7 @@ class ClipWriter:
         self.size: tuple[int, int] | None = None
         self._count = 0
         self._parts: list[bytes] = []
-        self._lossless: "Vp8lEncoder | None" = None
+        self._lossless: Vp8lEncoder | None = None
 
     def add(self, frame: NDArray[np.uint8]) -> bytes:
         """Append (H, W, 3) uint8 RGB and return its encoded payload. Raises ValueError if the size changes."""
