@@ -31,18 +31,18 @@ def kinds(release):
 @pytest.mark.slow
 def test_people_overrule_and_workers_do_not_matter(tmp_path, tree):
     raw, out, again = tmp_path / "raw", tmp_path / "out", tmp_path / "again"
-    forge(raw, ForgeOptions(people=1, images=6, utterances=0))
+    forge(raw, ForgeOptions(people=1, images=4, utterances=0))
     shown = kinds(raw)
     folder = build(raw, out)
     kept = {row["image_name"]: row["key"] for row in folder.index.to_pylist()}
     rows = [row for row in folder.quarantine.to_pylist() if row["stage"] != "table"]
     left = {row["place"]: row["key"] for row in rows}
-    assert kept.keys() | left.keys() == shown.keys() and len(kept) + len(rows) == len(shown) == 12
+    assert kept.keys() | left.keys() == shown.keys() and len(kept) + len(rows) == len(shown) == 8
     assert sum(shown[place] == "good" for place in kept) >= 4
     assert not {shown[place] for place in kept} & {"profile", "tiny", "several", "none", "blurred", "cropped"}
     assert all(json.loads(row["measured"])["detector"] == "dlib-hog" for row in rows)
     steps = next(table for table in statistics(folder).tables if table.title == "Left out step by step: faces").rows
-    assert (steps[0][1], steps[-1][3]) == (12, len(kept))
+    assert (steps[0][1], steps[-1][3]) == (8, len(kept))
     assert {row[0]: row[2] for row in steps} == Counter(row["stage"] for row in rows)
 
     profile = next(key for place, key in left.items() if shown[place] == "profile")
