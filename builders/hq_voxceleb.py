@@ -1,4 +1,4 @@
-"""HQ-VoxCeleb (Bai et al., SF2F, 2020): aligned faces of VoxCeleb's speakers before white, and their voices."""
+"""HQ-VoxCeleb (Bai et al., SF2F): aligned faces of VoxCeleb's speakers before white, and their voices."""
 
 from collections.abc import Iterator
 
