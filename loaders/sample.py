@@ -8,6 +8,8 @@ from typing import Any, Literal
 import pyarrow as pa
 
 SPLITS = ("train", "validation", "test")
+SPLIT_GROUP = "split_group"
+"""The fact of samples whose split does not part people but something of theirs, such as their videos."""
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")
 Kind = Literal["clip", "audio", "image", "array"]
 ARRAY = ".array"

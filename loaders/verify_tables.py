@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from .sample import SPLITS, check_key
+from .sample import SPLIT_GROUP, SPLITS, check_key
 from .shards import SHARD_NAME
 
 
@@ -17,6 +17,7 @@ def check_tables(tables: Mapping[str, pa.Table], sums: Mapping[str, str]) -> Ite
     yield from _counts(index, manifest, tables["quarantine"].to_pylist())
     yield from _shards(index, manifest, sums)
     yield from _keys(index)
+    yield from _divided(index)
     people = set(index["identity"].to_pylist())
     if people != set(tables["identities"]["identity"].to_pylist()):
         yield f"identities: {tables['identities'].num_rows} people, the index has {len(people)}"
@@ -50,7 +51,7 @@ def _shards(index: pa.Table, manifest: list[dict[str, Any]], sums: Mapping[str, 
 
 
 def _keys(index: pa.Table) -> Iterator[str]:
-    columns = {name: index[name].to_pylist() for name in ("config", "split", "shard", "row", "key", "identity")}
+    columns = {name: index[name].to_pylist() for name in ("config", "split", "shard", "row", "key")}
     names = Counter(zip(columns["config"], columns["key"], strict=True))
     if twice := [key for key, count in names.items() if count > 1]:
         yield f"index: {len(twice)} keys occur twice, first {twice[0][1]} of {twice[0][0]}"
@@ -68,11 +69,24 @@ def _keys(index: pa.Table) -> Iterator[str]:
     for where, split in sorted(set(zip(columns["shard"], columns["split"], strict=True))):
         if split not in SPLITS or f"/{split}-" not in where:
             yield f"index: split {split!r} in shard {where}"
-    splits: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for config, who, split in zip(columns["config"], columns["identity"], columns["split"], strict=True):
-        splits[config, who].add(split)
-    if shared := sorted(at for at, found in splits.items() if len(found) > 1):
-        where_found = ", ".join(sorted(splits[shared[0]]))
-        config, who = shared[0]
-        first = f"first {who} of {config} in {where_found}"
-        yield f"index: {len(shared)} people are in more than one split of a config, {first}"
+
+
+def _divided(index: pa.Table) -> Iterator[str]:
+    """Groups in several splits of a config: people, or what the fact `split_group` names of theirs."""
+    names = ("config", "identity", "split")
+    groups = index[SPLIT_GROUP].to_pylist() if SPLIT_GROUP in index.column_names else [None] * index.num_rows
+    rows = list(zip(*(index[name].to_pylist() for name in names), groups, strict=True))
+    # A person's split is free only where all of the person's samples say what it divides.
+    whole = {(config, who) for config, who, _, group in rows if group is None}
+    people: dict[tuple[str, str], set[str]] = defaultdict(set)
+    parts: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for config, who, split, group in rows:
+        if (config, who) in whole:
+            people[config, who].add(split)
+        if group is not None:
+            parts[config, f"{group} of {who}"].add(split)
+    for found, what in ((people, "people"), (parts, "split groups")):
+        if shared := sorted(at for at, splits in found.items() if len(splits) > 1):
+            config, which = shared[0]
+            first = f"first {which} of {config} in {', '.join(sorted(found[shared[0]]))}"
+            yield f"index: {len(shared)} {what} are in more than one split of a config, {first}"

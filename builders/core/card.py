@@ -162,7 +162,10 @@ class Totals:
         return bool(self.terms) and all(source.startswith("forged") for source, *_ in self.terms)
 
     def identities(self, index: pa.Schema, person_facts: tuple[str, ...], configs: tuple[Config, ...]) -> pa.Table:
-        """One row per person: split, facts that never change, samples per config."""
+        """One row per person: split (null for one in several), facts that never change, samples per config."""
+        homes = Counter((config, who) for (config, _), people in self.people.items() for who in people)
+        for who in {who for (_, who), splits in homes.items() if splits > 1}:
+            self.facts[who]["split"] = None
         counts = [(f"samples_{config.name}", pa.int64()) for config in configs]
         own = [(name, index.field(name).type) for name in person_facts]
         schema = pa.schema([("identity", pa.string()), ("split", pa.string()), *own, *counts])
@@ -177,11 +180,7 @@ def _checksums(out: Path, shards: Mapping[str, str]) -> None:
     """Name what the build wrote and nothing else, so that `verify` notices a stranger."""
     own = ["README.md", "tables/README.md", *(f"tables/{name}.parquet" for name in TABLES)]
     sums = {**shards, **{name: file_sha256(out / name) for name in own}}
-    lines = [f"{sums[name]}  {name}\n" for name in sorted(sums)]
-    write_bytes(out / "checksums.sha256", "".join(lines).encode())
-
-
-# --- the card ---
+    write_bytes(out / "checksums.sha256", "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)).encode())
 
 
 def feature(name: str, kind: pa.DataType) -> dict[str, Any]:

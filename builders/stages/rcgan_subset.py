@@ -21,7 +21,7 @@ from ..core.stage import Clock, Reject, Rejection
 from .openface_alignment import aligned
 from .release_files import read_file
 from .vggface_faces import MAX_PICTURE_BYTES, Picture, decoded, search
-from .voice_face_facts import PERSON, SPLIT_RULE_FACT, TERMS
+from .voice_face_facts import PERSON, SPLIT_GROUP_FACT, SPLIT_RULE_FACT, TERMS
 from .vox_vgg_options import VoxVggOptions
 from .vox_vgg_splits import rank
 from .vox_vgg_units import VoxVggRelease
@@ -46,6 +46,7 @@ RCGAN = Config(
     (
         *PERSON,
         SPLIT_RULE_FACT,
+        SPLIT_GROUP_FACT,
         Fact("class_index", pa.int32(), "class, from 0: the person with most recordings first, ties by name"),
         Fact("clip", pa.string(), "YouTube id of the video"),
         Fact("segment", pa.int32(), "number of the utterance in its video"),
@@ -106,7 +107,7 @@ def _units_of(release: VoxVggRelease, index: int, person: Identity, units: list[
     target = {"place": pictures.place, "drawn": names[:TRIES]}
     ordered = sorted(units, key=lambda unit: rank(seed, unit.key))
     for at, unit in enumerate(ordered):
-        facts = unit.details["facts"] | own
+        facts = unit.details["facts"] | own | {SPLIT_GROUP_FACT.name: unit.key}
         split = "test" if at < round(len(units) * TEST_SHARE) else "train"
         yield replace(unit, split=split, details={"file": unit.details["file"], "facts": facts, "target": target})
 

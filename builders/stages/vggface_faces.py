@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ...loaders.media import decode_picture, encode_still
-from ...loaders.sample import Config, Fact, Field, Sample
+from ...loaders.sample import SPLIT_GROUP, Config, Fact, Field, Sample
 from ...models.core.detectors import Box, Detector, Face
 from ..core.builder import Unit
 from ..core.raw import Folder
 from ..core.stage import Attempts, Clock, Reject, Rejection
 from .release_files import read_file
 from .vggface_boxes import PublishedBox
-from .voice_face_facts import PERSON, SPLIT_RULE_FACT, TERMS
+from .voice_face_facts import PERSON, SPLIT_GROUP_FACT, SPLIT_RULE_FACT, TERMS, split_group
 from .vox_vgg_options import VoxVggOptions
+from .vox_vgg_splits import SEEN_HEARD
 
 Picture = NDArray[np.uint8]
 MAX_PICTURE_BYTES = 32 << 20
@@ -47,6 +48,7 @@ FACES = Config(
     (
         *PERSON,
         SPLIT_RULE_FACT,
+        SPLIT_GROUP_FACT,
         HELD_OUT,
         Fact("image_name", pa.string(), "the picture's file name in the release"),
         IN_VGGFACE2,
@@ -120,6 +122,8 @@ def _read(
         media = {"face.webp": encode_still(face, how.quality)}
     facts = unit.details["facts"] | found | _of_picture(name, pixels, published)
     facts |= {"box": as_edges(found["box"]), "crop": as_edges(crop), "box_scale": how.box_scale, HELD_OUT.name: held}
+    if how.splits == SEEN_HEARD:
+        facts[SPLIT_GROUP] = split_group(key)
     return Sample(key, unit.identity, unit.split, media, facts)
 
 

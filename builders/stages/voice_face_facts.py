@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ...loaders.sample import Fact
+from ...loaders.sample import SPLIT_GROUP, Fact
 from ..core.raw import Folder
 from .voxceleb_tables import SPLIT_RULE, Identity
 
@@ -83,3 +83,13 @@ def youtube_key(video: str) -> str:
 
 
 SPLIT_RULE_FACT = Fact("split_rule", pa.string(), f"how the split was decided: {SPLIT_RULE} is SF2F's by table row")
+SPLIT_GROUP_FACT = Fact(
+    SPLIT_GROUP,
+    pa.string(),
+    "what lies whole in one split where people do not: a person's video, photograph or recording; null: the person",
+)
+
+
+def split_group(key: str) -> str:
+    """The video or photograph that a sample is from: whose it is and which, the first two parts of the key."""
+    return "_".join(key.split("_")[:2])

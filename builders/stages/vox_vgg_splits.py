@@ -13,6 +13,8 @@ from .voxceleb_tables import Identity, Subset
 SETS: dict[str, Subset] = {"vox-vgg-1": "vox1", "vox-vgg-2": "vox2"}
 PEOPLE = 1_251
 """Of Vox-VGG-1, all of VoxCeleb1 (VFMR, Table 1)."""
+SEEN_HEARD = "sh"
+"""The split that parts people's clips instead of people."""
 HELD_OUT_SHARE = 0.1
 """Of a person's clips, by whole videos: the seen-heard test of VFMR."""
 VFMR2_TRAIN = 1_000
@@ -85,7 +87,9 @@ SPLITS: dict[str, Split] = {
         _FIRST, "1,001 train, 250 test, drawn by seed (printed: 1,101, more than there are)", _counted(1_001, 0, 250)
     ),
     "horiguchi": Split(_FIRST, "862 train, 216 test, 173 in neither, drawn by seed", _counted(862, 0, 216)),
-    "sh": Split(_BOTH, "seen-heard: everybody in train, a tenth of each person's clips by video is test", _everybody),
+    SEEN_HEARD: Split(
+        _BOTH, "seen-heard: everybody in train, a tenth of each person's clips by video is test", _everybody
+    ),
 }
 
 

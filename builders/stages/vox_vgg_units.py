@@ -13,11 +13,19 @@ from ..core.stage import Rejection, as_json
 from .release_files import ReleaseFile, release_files
 from .vggface_faces import FACES, HELD_OUT, IN_VGGFACE2, PictureRow, packed, picture_place
 from .vggface_listing import VGGFACE2, FaceListing, Pictures
-from .voice_face_facts import VOICE_TERMS, is_forged, person_facts, person_key, terms
+from .voice_face_facts import (
+    SPLIT_GROUP_FACT,
+    VOICE_TERMS,
+    is_forged,
+    person_facts,
+    person_key,
+    split_group,
+    terms,
+)
 from .voice_listing import SOUNDS, Corpus, voice_units
 from .voices import VOICES
 from .vox_vgg_options import VoxVggOptions
-from .vox_vgg_splits import held_out, members
+from .vox_vgg_splits import SEEN_HEARD, held_out, members
 from .voxceleb_audio import recording
 from .voxceleb_tables import FOLDERS, MAX_TABLE_BYTES, Identity, composed, read_identities, read_vggface2_names
 
@@ -35,7 +43,7 @@ STATED = {
 """Terms by config."""
 HEARD = (*SOUNDS, ".txt")
 """Endings of recordings and their tracks; of other files a release may hold millions."""
-HELD_OUT_VOICES = replace(VOICES, facts=(*VOICES.facts, HELD_OUT))
+HELD_OUT_VOICES = replace(VOICES, facts=(*VOICES.facts, SPLIT_GROUP_FACT, HELD_OUT))
 
 
 class VoxVggRelease:
@@ -102,15 +110,15 @@ class VoxVggRelease:
                 f"{stem}_{key}", FACES.name, split, "list", picture_place(pictures.place, entry.name), reason
             )
         boxes = self.faces.boxes(person)
-        held = held_out(Counter(_picture_group(key) for key in pictures.files), stem, self.how.split_seed)
+        held = held_out(Counter(split_group(f"{stem}_{key}") for key in pictures.files), stem, self.how.split_seed)
         own: list[PictureRow] = []
         apart: list[tuple[PictureRow, int]] = []
         size = 0
         for key, entry in pictures.files.items():
             box = (boxes or {}).get(key)
-            kept = _picture_group(key) in held
+            kept = split_group(f"{stem}_{key}") in held
             row: PictureRow = (f"{stem}_{key}", entry.name, kept, box.as_row() if box else None)
-            if kept and self.how.splits == "sh":
+            if kept and self.how.splits == SEEN_HEARD:
                 apart.append((row, entry.size))
             else:
                 own.append(row)
@@ -192,14 +200,10 @@ class VoxVggRelease:
         held = held_out(Counter(_video(unit) for unit in units), units[0].identity, self.how.split_seed)
         for unit in units:
             kept = _video(unit) in held
-            split = "test" if kept and self.how.splits == "sh" else unit.split
-            facts = unit.details["facts"] | {HELD_OUT.name: kept}
+            split = "test" if kept and self.how.splits == SEEN_HEARD else unit.split
+            group = split_group(unit.key) if self.how.splits == SEEN_HEARD else None
+            facts = unit.details["facts"] | {SPLIT_GROUP_FACT.name: group, HELD_OUT.name: kept}
             yield replace(unit, split=split, details={**unit.details, "facts": facts})
-
-
-def _picture_group(key: str) -> str:
-    """Pictures of VGGFace2 that show faces of one photograph (0001_01, 0001_02) stay together."""
-    return key.rsplit("_", 1)[0]
 
 
 def _video(unit: Unit) -> str:

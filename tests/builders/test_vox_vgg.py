@@ -22,6 +22,7 @@ from facevox.loaders.arrays import decode_array
 from facevox.loaders.folder import Folder
 from facevox.loaders.media import decode_picture
 from facevox.loaders.statistics import statistics
+from facevox.loaders.verify import check
 from facevox.models.core.detectors import open_detector, open_landmarks
 
 NAMES = ("Ann_Ames", "Bob_Boe", "Cid_Cole", "Zoë_Zane")
@@ -202,6 +203,10 @@ def test_two_workers_write_the_same_bytes(release, built, tmp_path, tree):
 
 def test_seen_heard_holds_out_whole_videos_and_photographs(release, tmp_path):
     folder = build(release, tmp_path / "sh", "faces", "voices", splits="sh")
+    assert check(folder.path).problems == []
+    splits = {row["identity"]: row["split"] for row in folder.table("identities").to_pylist()}
+    homes = {who: {row["split"] for row in rows(folder, "faces") if row["identity"] == who} for who in splits}
+    assert len(homes) == 6 and all(splits[who] is None for who, found in homes.items() if len(found) > 1)
     for config, group in (("faces", "image_name"), ("voices", "clip")):
         found = rows(folder, config)
         assert all(row["held_out"] == (row["split"] == "test") for row in found)
@@ -222,6 +227,7 @@ def rcgan(release, tmp_path_factory) -> Folder:
 
 
 def test_rcgan_holds_features_and_the_one_target_of_each_class(rcgan):
+    assert check(rcgan.path).problems == []
     found = rows(rcgan, "rcgan")
     about = {(row["class_index"], row["name"], row["n_clips"], row["split_rule"]) for row in found}
     assert about == {(0, "Zoë_Zane", 12, "rcgan"), (1, "Cid_Cole", 6, "rcgan")}
