@@ -74,7 +74,7 @@ class HqVoxCeleb(Builder):
             found = found or isinstance(item, Unit)
             yield item
         if config == FACES.name and not found:
-            yield Rejection("", config, "", "list", raw.label, NO_FACES[self.how.source])
+            yield Rejection("", config, "", "config", raw.label, NO_FACES[self.how.source])
 
     def _corpus(self, raw: Folder, config: str, identities: Identities) -> Corpus:
         stated = VOICE_TERMS if config == VOICES.name else FACE_TERMS[self.how.source]

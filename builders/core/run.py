@@ -155,12 +155,12 @@ def limited(found: Iterator[Unit | Rejection], limit: int) -> Iterator[Unit | Re
 
 
 def empty_configs(plan: Plan) -> list[str]:
-    """A line for every config asked for of which the release has nothing, with the first reasons known."""
+    """A line for every config asked for of which the release has nothing; rows of stage `config` say why."""
     there, lines = {shard.config for shard in plan.shards}, []
     for config in plan.options["configs"]:
         if config not in there:
-            reasons = list(dict.fromkeys(row.reason for row in plan.rejections if row.config == config))[-1:]
-            lines.append(f"config {config}: NOTHING FOUND{': ' + reasons[0] if reasons else ''}")
+            reasons = [row.reason for row in plan.rejections if row.config == config and row.stage == "config"]
+            lines.append(": ".join([f"config {config}: NOTHING FOUND", *reasons]))
     return lines
 
 

@@ -5,6 +5,7 @@ import random
 import pytest
 from facevox.builders.core.builder import Unit
 from facevox.builders.core.plan import make, reconcile
+from facevox.builders.core.run import empty_configs
 from facevox.builders.core.stage import Rejection
 from facevox.loaders.folder import FolderError
 from hypothesis import given, settings
@@ -76,3 +77,13 @@ def test_extending_keeps_old_shards_and_adds_the_rest(tmp_path_factory, old, mor
     assert sorted(u.key for s in extended.shards for u in s.units) == sorted(
         u.key for s in grown.shards for u in s.units
     )
+
+
+def test_a_config_of_which_there_is_nothing_is_named_with_its_reason():
+    left = Rejection("", "faces", "", "config", "R", "no pictures here; web photos need --source candidates")
+    units = [Unit("a", "voices", "train", "d/m/a", 10)]
+    plan = make([*units, left], {"configs": ["faces", "stills", "voices"]}, 1 << 20)
+    assert empty_configs(plan) == [
+        "config faces: NOTHING FOUND: no pictures here; web photos need --source candidates",
+        "config stills: NOTHING FOUND",
+    ]
