@@ -43,7 +43,11 @@ def _risen(counts: Numbers, least: int) -> Numbers:
 @njit(cache=True)
 def code_lengths(counts: Numbers, limit: int) -> Numbers:
     """Huffman's lengths, at most `limit` bits: rare symbols count for more until they fit. One symbol alone has 1."""
-    lengths, least = np.zeros(len(counts), np.int64), 1
+    lengths, total = np.zeros(len(counts), np.int64), np.int64(0)
+    for count in counts:
+        total += count
+    # What is rarer than this would get a longer code: raised to it, the first try nearly always fits.
+    least = max(total >> limit, np.int64(1))
     while True:
         symbols = _risen(counts, least)
         used, longest = len(symbols), 0

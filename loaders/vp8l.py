@@ -24,7 +24,7 @@ LITERALS, LENGTHS, DISTANCES = 256, 24, 40
 """Sizes of the alphabets; the first begins with literals and run lengths, and goes on with the cache."""
 WHOLE = 9
 """log2 of the side of the blocks that share a predictor: the largest there is."""
-SAMPLED = 16
+SAMPLED = 32
 """Every so many rows decide between the predictors."""
 OPAQUE = 0xFF000000
 _EXTRA_AT, _VALUE_AT = 10, 14

@@ -239,8 +239,10 @@ def test_a_key_of_several_configs_is_asked_for_by_config(faces, tmp_path):
     (sample,) = faces.fetch([key], frames=[0], config="crops")
     assert sample["mouth_visual.webp"].shape == (1, 64, 128, 3)
     assert show(faces.path, key, tmp_path / "one.png").exists()
-    with pytest.raises(FolderError, match="show draws utterances and stills"):
-        show(faces.path, rows(faces, "pairs")[0]["key"], tmp_path / "two.png")
+    pair = rows(faces, "pairs")[0]["key"]
+    assert show(faces.path, pair, tmp_path / "two.png").exists()
+    with pytest.raises(FolderError, match="frame 2, expected none: it has no clip"):
+        show(faces.path, pair, tmp_path / "three.png", frame=2)
 
 
 def test_the_default_build_makes_the_main_configs_alone(built):
