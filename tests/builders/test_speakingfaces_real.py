@@ -227,7 +227,7 @@ def test_blur_evidence_equals_the_measured_ground_truth(real, folder):
             assert not row["blurred"]
 
 
-@pytest.mark.parametrize(("effort", "bar"), [(0, 0.55), (4, 0.45)])
+@pytest.mark.parametrize(("effort", "bar"), [(0, 0.45), (4, 0.40)])
 def test_clips_take_half_of_the_release(release, tmp_path, build_folder, effort, bar):
     """Bytes of clips over bytes of the release's PNGs of all three streams."""
     folder = build_folder(release, tmp_path / "out", subjects="1", configs=("stills",), effort=effort)
