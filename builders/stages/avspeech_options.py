@@ -9,20 +9,18 @@ the same 24 (the others are silent), dlib-hog and dlib-cnn with the same frame i
 """
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from ...loaders.media import ClipWriter
-from ...models.core.detectors import Detector, detector_file, open_detector
-from ...models.core.pretrained import sha256
 from ..core.builder import ReleaseOptions
+from .detector_choice import DetectorChoice
 
 SPLITTERS = ("hash", "official")
 FEATURES = ("", "speech2face")
 
 
 @dataclass(frozen=True)
-class AvspeechOptions(ReleaseOptions):
+class AvspeechOptions(DetectorChoice, ReleaseOptions):
     """How AVSpeech is read."""
 
     subjects: str = field(
@@ -64,27 +62,12 @@ class AvspeechOptions(ReleaseOptions):
     def as_dict(self) -> dict[str, Any]:
         """What decides the bytes: of an ONNX detector its content, not its place."""
         values = super().as_dict()
-        del values["models"]
-        if digest := values.pop("detector_sha256") or self._file_sha256():
-            values["detector"] = f"onnx:{Path(self.detector.removeprefix('onnx:')).name} {digest}"
-        return values
+        return self._by_content(values)
 
     @property
     def wanted(self) -> frozenset[str]:
         """The YouTube ids of `subjects`; none for all."""
         return frozenset(name.strip() for name in self.subjects.split(",") if name.strip())
-
-    @property
-    def _models_folder(self) -> Path | None:
-        return Path(self.models) if self.models else None
-
-    def _file_sha256(self) -> str:
-        file = detector_file(self.detector, self._models_folder)
-        return sha256(file) if file else ""
-
-    def open_detector(self) -> Detector:
-        """Raises what `models.core.detectors.open_detector` raises."""
-        return open_detector(self.detector, self._models_folder)
 
     def check(self) -> None:
         """Raises ValueError for a value out of range or an unknown detector.
@@ -96,6 +79,5 @@ class AvspeechOptions(ReleaseOptions):
         if self.features not in FEATURES:
             raise ValueError(f"features {self.features!r}: expected speech2face or nothing")
         ClipWriter(0, self.quality if self.quality >= 0 else None)
-        if self.detector_sha256 not in ("", self._file_sha256()):
-            raise ValueError(f"detector {self.detector}: the file changed since the build began. Build again")
+        self._check_unchanged()
         self.open_detector()

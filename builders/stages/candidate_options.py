@@ -1,15 +1,15 @@
 """How HQ-VoxCeleb is picked from candidates: web photos in a folder per person."""
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-from ...models.core.detectors import Detector, detector_file, open_detector, open_landmarks
+from ...models.core.detectors import Detector, open_detector, open_landmarks
 from ...models.core.emotion import Emotion, open_emotion
 from ...models.core.networks import NETWORKS
 from ...models.core.pretrained import locate, sha256
 from ...models.core.segmentation import Segmenter, open_segmenter
 from ..core.builder import ReleaseOptions
+from .detector_choice import DetectorChoice
 from .faces import Landmarks
 
 
@@ -25,7 +25,7 @@ class CandidateJudges:
 
 
 @dataclass(frozen=True)
-class CandidateOptions(ReleaseOptions):
+class CandidateOptions(DetectorChoice, ReleaseOptions):
     """Thresholds and judges of the face pipeline (HQ-VoxCeleb, appendix B.1; numbers of the sheet, section 2.1)."""
 
     detector: str = field(
@@ -75,22 +75,11 @@ class CandidateOptions(ReleaseOptions):
     def as_dict(self) -> dict[str, Any]:
         """What decides the bytes: of files whose digest is not in the registry the content, not the place."""
         values = super().as_dict()
-        del values["models"]
         for judge in ("emotion", "segmenter"):
             name = values[judge]
             if name in NETWORKS and not NETWORKS[name].sha256:
                 values[judge] = f"{name} {sha256(locate(name, self.models_folder))}"
-        if digest := values.pop("detector_sha256") or self._file_sha256():
-            values["detector"] = f"onnx:{Path(self.detector.removeprefix('onnx:')).name} {digest}"
-        return values
-
-    @property
-    def models_folder(self) -> Path | None:
-        return Path(self.models) if self.models else None
-
-    def _file_sha256(self) -> str:
-        file = detector_file(self.detector, self.models_folder)
-        return sha256(file) if file else ""
+        return self._by_content(values)
 
     def declared_bias(self) -> tuple[float, float] | None:
         """(yaw, pitch) in degrees of `pose_bias`, or None. Raises ValueError for anything but two numbers."""
@@ -122,8 +111,7 @@ class CandidateOptions(ReleaseOptions):
         if not 0 <= self.max_border < 1:
             raise ValueError(f"max_border {self.max_border}: expected a share of 0 to below 1")
         self.declared_bias()
-        if self.detector_sha256 not in ("", self._file_sha256()):
-            raise ValueError(f"detector {self.detector}: the file changed since the build began. Build again")
+        self._check_unchanged()
         self.judges()
 
     def candidate_notes(self) -> list[str]:

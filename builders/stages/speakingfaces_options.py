@@ -2,21 +2,20 @@
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from ...loaders.media import ClipWriter
-from ...models.core.detectors import Detector, detector_file, open_detector
-from ...models.core.pretrained import sha256
+from ...models.core.detectors import open_detector
 from ..core.builder import ReleaseOptions
 from .artifacts import FROZEN_FRAMES
 from .calibration import Calibration, parse, read
+from .detector_choice import DetectorChoice
 from .faces import FaceTracker, open_tracker
 from .parity import DETECTOR
 
 
 @dataclass(frozen=True)
-class SpeakingFacesOptions(ReleaseOptions):
+class SpeakingFacesOptions(DetectorChoice, ReleaseOptions):
     """How SpeakingFaces is encoded and checked."""
 
     source: str = field(
@@ -78,24 +77,9 @@ class SpeakingFacesOptions(ReleaseOptions):
     def as_dict(self) -> dict[str, Any]:
         """What decides the bytes: of the calibration and an ONNX detector their content, not their place."""
         values = super().as_dict()
-        del values["models"]
         text = values.pop("calibration_text") or (read(self.calibration) if self.calibration else "")
         values["calibration"] = hashlib.sha256(text.encode()).hexdigest() if text else ""
-        if digest := values.pop("detector_sha256") or self._file_sha256():
-            values["detector"] = f"onnx:{Path(self.detector.removeprefix('onnx:')).name} {digest}"
-        return values
-
-    @property
-    def models_folder(self) -> Path | None:
-        return Path(self.models) if self.models else None
-
-    def _file_sha256(self) -> str:
-        file = detector_file(self.detector, self.models_folder)
-        return sha256(file) if file else ""
-
-    def open_detector(self) -> Detector:
-        """The detector of `detector`, for pairs; raises what `check` raises."""
-        return open_detector(self.detector, self.models_folder)
+        return self._by_content(values)
 
     def open_tracker(self) -> FaceTracker:
         """A tracker with that detector, for one clip."""
@@ -128,8 +112,7 @@ class SpeakingFacesOptions(ReleaseOptions):
         if self.freeze_frames < 2:
             raise ValueError(f"freeze_frames {self.freeze_frames}: a run needs at least 2 identical frames")
         ClipWriter(self.effort, self.quality if self.quality >= 0 else None)
-        if self.detector_sha256 not in ("", self._file_sha256()):
-            raise ValueError(f"detector {self.detector}: the file changed since the build began. Build again")
+        self._check_unchanged()
         try:
             if self.detector != "none":
                 self.open_tracker()

@@ -1,12 +1,10 @@
 """How Vox-VGG-1 and Vox-VGG-2 are put together."""
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from ...loaders.media import ClipWriter
-from ...models.core.detectors import Detector, detector_file, open_detector
-from ...models.core.pretrained import sha256
+from .detector_choice import DetectorChoice
 from .voices import VoiceReleaseOptions
 from .vox_vgg_splits import SETS, SPLITS, Split
 
@@ -16,7 +14,7 @@ RCGAN_CLASSES = 9
 
 
 @dataclass(frozen=True)
-class VoxVggOptions(VoiceReleaseOptions):
+class VoxVggOptions(DetectorChoice, VoiceReleaseOptions):
     """How Vox-VGG-1 and Vox-VGG-2 are put together."""
 
     set: str = field(
@@ -67,10 +65,7 @@ class VoxVggOptions(VoiceReleaseOptions):
     def as_dict(self) -> dict[str, Any]:
         """What decides the bytes: of an ONNX detector its content, not its place."""
         values = super().as_dict()
-        del values["models"]
-        if digest := values.pop("detector_sha256") or self._file_sha256():
-            values["detector"] = f"onnx:{Path(self.detector.removeprefix('onnx:')).name} {digest}"
-        return values
+        return self._by_content(values)
 
     @property
     def split(self) -> Split:
@@ -79,14 +74,6 @@ class VoxVggOptions(VoiceReleaseOptions):
     @property
     def sets(self) -> tuple[str, ...]:
         return (self.set,) if self.set else self.split.sets
-
-    @property
-    def models_folder(self) -> Path | None:
-        return Path(self.models) if self.models else None
-
-    def open_detector(self) -> Detector:
-        """Raises what `open_detector` of models/core raises."""
-        return open_detector(self.detector, self.models_folder)
 
     def check(self) -> None:
         """Raises ValueError for a value out of range or values that exclude each other."""
@@ -104,9 +91,4 @@ class VoxVggOptions(VoiceReleaseOptions):
             )
         ClipWriter(0, self.quality if self.quality >= 0 else None)
         _ = self.feature_names, self.voice
-        if self.detector_sha256 not in ("", self._file_sha256()):
-            raise ValueError(f"detector {self.detector}: the file changed since the build began. Build again")
-
-    def _file_sha256(self) -> str:
-        file = detector_file(self.detector, self.models_folder)
-        return sha256(file) if file else ""
+        self._check_unchanged()
