@@ -30,7 +30,7 @@ lint: .venv/ready-test
 
 # Type checkers do not see an editable install's import hook; a link in the environment shows them the package.
 .venv/ready-test: .venv/ready
-	$(INSTALL) -e '.[build,dev]'
+	$(INSTALL) -e '.[build,review,dev]'
 	$(INSTALL) -e '.[fast]' || echo "pywuffs needs a C++ compiler; without it OpenCV decodes the PNGs"
 	ln -sfn ../../../.. $(BIN)/../lib/$$(ls $(BIN)/../lib)/site-packages/facevox
 	@touch $@
