@@ -9,7 +9,9 @@ and rebuilds only the shards concerned; until then nothing changes.
 ABOUT        VERDICT             VALUE
 artifact     confirm, overturn   frozen, blurred, chin_cut, flickers or noisy
 trim         change              samples of sound to keep, from the beginning (44,100 a second); configs with sound
-quarantine   leave out           -
+quarantine   leave out           -  (out of the next build)
+quarantine   accept              -  (agreed that what the build left out stays out: no longer open)
+quarantine   retry               -  (the next build tries once more what an earlier one left out)
 face         leave out, keep     -  (keep: picked before others, where a build picks faces)
 mark         note                -  (the reason is the note)
 

@@ -25,10 +25,12 @@ VERDICTS = {
     "artifact": ("confirm", "overturn"),
     "trim": ("change",),
     "face": ("leave out", "keep"),
-    "quarantine": ("leave out",),
+    "quarantine": ("leave out", "accept", "retry"),
     "mark": ("note",),
 }
 """What a decision may be about, and what may be said of it; `undo` takes back any of them."""
+STAYS_OUT = ("leave out", "accept")
+"""Who accepts that something is left out agrees with whoever left it out."""
 UNDO = "undo"
 MAX_FILE_BYTES = 256 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}|")
@@ -61,8 +63,12 @@ class Decision:
         return self.key, self.about, str(self.value or "") if self.about == "artifact" else ""
 
     def said(self) -> str:
-        """What people must agree on, in words: the verdict, and how far to trim."""
+        """The verdict in words, with how far to trim."""
         return f"{self.verdict} to {self.value} samples" if self.about == "trim" else self.verdict
+
+    def position(self) -> str:
+        """What people must agree on: two who want a sample out agree, whatever the word."""
+        return STAYS_OUT[0] if self.about == "quarantine" and self.verdict in STAYS_OUT else self.said()
 
     def row(self) -> dict[str, Any]:
         """As an entry of the fact `decisions`."""
@@ -208,7 +214,7 @@ def settle(records: Iterable[Decision]) -> tuple[dict[str, tuple[Decision, ...]]
     conflicts = []
     for (key, about, which), said in sorted(latest.items()):
         words = tuple(sorted((who, decision.said()) for who, decision in said.items()))
-        if about != "mark" and len({what for _, what in words}) > 1:
+        if about != "mark" and len({decision.position() for decision in said.values()}) > 1:
             conflicts.append(Conflict(key, f"{about} {which}".strip(), words))
         elif said:
             settled[key] = (*settled.get(key, ()), *(said[who] for who in sorted(said)))

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,11 +100,12 @@ def _cut(units: Iterable[Unit], shard_bytes: int, first_number: Mapping[tuple[st
     ]
 
 
-def reconcile(new: Plan, path: Path, shard_bytes: int, extend: bool) -> Plan:
+def reconcile(new: Plan, path: Path, shard_bytes: int, extend: bool, retried: Collection[str] = ()) -> Plan:
     """Check a plan against the one already in the folder, if any, and return the one to build.
 
     Raises FolderError when options differ (naming them), or when the release changed; with `extend` a listing that
-    only grew is accepted: old shards stay as they are, new units go to new shards.
+    only grew is accepted: old shards stay as they are, new units go to new shards. So it is where every new unit's key
+    is one of `retried`: left out while listing, and a person asked to try again.
     """
     if not path.exists():
         return new
@@ -129,7 +130,8 @@ def reconcile(new: Plan, path: Path, shard_bytes: int, extend: bool) -> Plan:
     if as_before and len(known) == len(now):
         # Nothing is new: the old plan was cut in several extensions, and stands.
         return Plan(new.options, tuple(_respecify(shard, now) for shard in old["shards"]), new.rejections)
-    if not extend:
+    asked_for = {key for config, key in now if (config, key) not in known}
+    if not extend and not (asked_for and asked_for <= set(retried)):
         raise FolderError(
             f"{folder}: the release has changed since this folder was planned ({len(now) - len(known)} new samples). "
             "Pass --extend to add them as new shards, or build into another folder"

@@ -14,6 +14,8 @@ from .plan import Plan, ShardSpec
 from .stage import Rejection
 
 STAGE = "review"
+OF_ROWS = ("accept", "retry")
+"""Verdicts about a row of the quarantine: they change nothing of a sample that is there."""
 SHOWN = 20
 """Conflicts and strangers named one by one; the rest is counted."""
 
@@ -24,6 +26,11 @@ class Review:
 
     settled: Mapping[str, tuple[Decision, ...]]
     conflicts: tuple[Conflict, ...] = ()
+
+    @property
+    def retried(self) -> set[str]:
+        """Keys that people want tried again; the record itself makes a shard stale, once."""
+        return {key for key, own in self.settled.items() if any(decision.verdict == "retry" for decision in own)}
 
     def hand_to(self, plan: Plan) -> Plan:
         """The plan with every unit carrying the decisions about its samples; its digest stays."""
@@ -76,7 +83,7 @@ def applied(
     declared = {fact.name for fact in config.facts}
     facts = dict(item.facts)
     if DECISIONS.name in declared:
-        facts[DECISIONS.name] = [decision.row() for decision in own]
+        facts[DECISIONS.name] = [decision.row() for decision in own if decision.verdict not in OF_ROWS]
     facts |= {column: verdict_code(item.facts, bits, own) for column, bits in verdicts.items() if column in declared}
     return replace(item, facts=facts)
 

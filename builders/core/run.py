@@ -24,7 +24,7 @@ from .engine import engine
 from .plan import Plan, make, reconcile
 from .raw import Folder, open_raw
 from .review import Followed, open_review
-from .shard import Progress, ShardJob, ShardResult, is_done
+from .shard import Progress, ShardJob, ShardResult, close_releases, is_done
 from .stage import Rejection
 from .writers import WRITERS
 
@@ -175,6 +175,7 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
     options = replace(options, release=options.release.settled())
     builder, raw, fresh = make_plan(options)
     raw.close()
+    close_releases()
     if not fresh.shards:
         wanted = f"nobody is left by --subjects {options.release.subjects}" if options.release.subjects else ""
         reasons = wanted or "; ".join(sorted({r.reason for r in fresh.rejections})[:3]) or "no file fits its layout"
@@ -183,7 +184,8 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
     with locked(options.out), _whole_files_only(options.out):
         plan_file = options.out / ".build" / "plan.json"
         review = open_review(options.out)
-        plan = review.hand_to(reconcile(fresh, plan_file, options.shard_mb << 20, options.extend))
+        size, retried = options.shard_mb << 20, review.retried
+        plan = review.hand_to(reconcile(fresh, plan_file, size, options.extend, retried))
         digest = plan.options_digest()
         jobs = [
             ShardJob(

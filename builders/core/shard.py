@@ -105,6 +105,12 @@ def _raw(place: str) -> Folder:
     return _RAW[place]
 
 
+def close_releases() -> None:
+    """Close the releases that this process holds open, so that a later build sees what has changed in them."""
+    while _RAW:
+        _RAW.popitem()[1].close()
+
+
 def build(job: ShardJob, progress: Progress | None = None) -> ShardResult:
     """Build one shard. Bad units become rejections; raises OSError when the disk fails or is full."""
     clock, result = Clock(), ShardResult(job.spec.name)

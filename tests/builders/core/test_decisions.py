@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import pytest
 from facevox import decide
@@ -11,6 +12,7 @@ from facevox.builders.core import shard as shard_module
 from facevox.builders.core.decisions import ARTIFACTS, Decision, append, read, settle, verdict_code
 from facevox.builders.core.run import BuildOptions, run
 from facevox.builders.population.clips import ForgeOptions
+from facevox.builders.population.faults import members, rewrite
 from facevox.builders.population.speakingfaces import forge
 from facevox.builders.speakingfaces import SpeakingFacesOptions
 from facevox.cli import main
@@ -41,6 +43,10 @@ def test_people_who_disagree_are_listed_and_not_followed():
     assert not settle([said("ann", "confirm"), said("ben", "overturn"), said("ben", "undo")])[1]
     trims = [said("ann", "change", 4000, "trim"), said("ben", "change", 5000, "trim")]
     assert "ann says change to 4000 samples" in settle(trims)[1][0].line()
+    row = [said(who, verdict, None, "quarantine") for who, verdict in (("ann", "leave out"), ("ben", "accept"))]
+    assert not settle(row)[1]
+    (unlike,) = settle([*row, said("cem", "retry", None, "quarantine")])[1]
+    assert "ann says leave out, ben says accept, cem says retry" in unlike.line()
     notes = [said("ann", "note", "hat", "mark"), said("ben", "note", "veil", "mark")]
     assert len(settle(notes)[0]["001_1_2_1_0001"]) == 2
 
@@ -64,7 +70,7 @@ GOOD = {"key": "001_1_2_1_0001", "about": "mark", "verdict": "note", "reason": "
         ({"about": "artifact", "verdict": "confirm"}, "value None about artifact, expected one of frozen"),
         ({"about": "trim", "verdict": "change", "value": 1.5}, "value 1.5 about trim"),
         ({"about": "trim", "verdict": "change", "value": True}, "value True about trim"),
-        ({"about": "quarantine", "verdict": "keep"}, "expected leave out or undo"),
+        ({"about": "quarantine", "verdict": "keep"}, "expected leave out or accept or retry or undo"),
         ({"when": "2026-03-01 12:00"}, "expected UTC as in"),
         ({"when": "2026-03-01T12:00:00+05:00"}, "expected UTC as in"),
         ({"who": " "}, "who is empty"),
@@ -198,6 +204,62 @@ def test_conflicts_and_strangers_are_told_and_change_nothing(few, undecided, out
     same = {"README.md", "checksums.sha256", "review.jsonl"}
     before, after = tree(undecided), tree(out)
     assert {n: d for n, d in after.items() if n not in same} == {n: d for n, d in before.items() if n not in same}
+
+
+def damaged(release, out, ending: str):
+    """A copy of a release where one byte of a file whose name ends so is another; returns (copy, mend)."""
+    shutil.copytree(release, out)
+    archive = sorted(out.rglob("*_ia.zip"))[0]
+    whole = archive.read_bytes()
+    info = next(entry for entry in zipfile.ZipFile(archive).infolist() if entry.filename.endswith(ending))
+    at = info.header_offset + 30 + len(info.filename) + info.file_size // 2
+    archive.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+    return out, lambda: archive.write_bytes(whole)
+
+
+def test_what_was_left_out_is_tried_again_once_for_every_retry_and_accepted_for_good(few, tmp_path, tree):
+    release, mend = damaged(few, tmp_path / "release", "_1.wav")
+    out = tmp_path / "out"
+    options = BuildOptions("speakingfaces", str(release), out, release=SpeakingFacesOptions(detector="none"), **SAME)
+    run(options)
+    (key,) = Folder(out).quarantine["key"].to_pylist()
+    before = tree(out)
+    decide(out, key, about="quarantine", verdict="accept", who="ann")
+    run(options)
+    assert without_review(tree(out)).keys() == before.keys()
+    (row,) = Folder(out).quarantine.to_pylist()
+    assert (row["key"], row["stage"]) == (key, "read")
+    decide(out, key, about="quarantine", verdict="retry", who="ann")
+    assert run(options).built == 1
+    assert run(options).built == 0
+    assert Folder(out).quarantine["key"].to_pylist() == [key]
+    mend()
+    assert run(options).built == 0
+    decide(out, key, about="quarantine", verdict="retry", reason="downloaded again", who="ann")
+    assert run(options).built == 1
+    assert not Folder(out).quarantine.num_rows
+    assert Folder(out).row(key)["decisions"] == []
+    assert not check(out).problems
+
+
+def test_what_was_left_out_while_listing_is_tried_again_without_extending(few, tmp_path):
+    release = tmp_path / "release"
+    shutil.copytree(few, release)
+    archive = sorted(release.rglob("*_ia.zip"))[0]
+    whole = archive.read_bytes()
+    lost = next(name for name in members(archive) if name.endswith("_2.wav"))
+    rewrite(archive, lambda name, data: None if name == lost else data)
+    out = tmp_path / "out"
+    options = BuildOptions("speakingfaces", str(release), out, release=SpeakingFacesOptions(detector="none"), **SAME)
+    run(options)
+    key = next(key for key in Folder(out).quarantine["key"].to_pylist() if key)
+    archive.write_bytes(whole)
+    with pytest.raises(FolderError, match="--extend"):
+        run(options)
+    decide(out, key, about="quarantine", verdict="retry", who="ann")
+    assert run(options).built == 1
+    assert key in Folder(out).index["key"].to_pylist()
+    assert key not in Folder(out).quarantine["key"].to_pylist()
 
 
 def test_a_trim_that_cannot_be_followed_is_a_row_not_a_crash(few, out, build_folder):
