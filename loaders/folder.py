@@ -161,8 +161,8 @@ class Folder:
             raise FolderError(f"{row['key']} has no field {unknown[0]!r}; there is: {', '.join(entries)}")
         chosen = {name: entries[name] for name in (fields if fields is not None else entries)}
         wanted = {name: member_ranges(entry, frames) for name, entry in chosen.items()}
-        with Shards() as shards:
-            parts = shards.read(shard_path(self.path, row["shard"]), [r for ranges in wanted.values() for r in ranges])
+        with Shards(self.path) as shards:
+            parts = shards.read({row["shard"]: [r for ranges in wanted.values() for r in ranges]})[row["shard"]]
         return {name: decode_member(chosen[name], [parts[r] for r in ranges]) for name, ranges in wanted.items()}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from .shards import FolderError, shard_path
+from .shards import FolderError
 
 
 class Members:
@@ -50,9 +50,9 @@ class Members:
                 raise FolderError(f"{self.folder}: {lacking}; there is: {', '.join(self._field)}")
         return set(range(len(self._field))) if fields is None else {self._field.index(name) for name in fields}
 
-    def path(self, row: int) -> Path:
-        """The shard of a row."""
-        return shard_path(self.folder, self.names[self.shard[row]])
+    def shard_name(self, row: int) -> str:
+        """The shard of a row, relative to the folder."""
+        return str(self.names[self.shard[row]])
 
     def entries(self, row: int) -> list[dict[str, Any]]:
         """The wanted members of a row, shaped like an index entry; frame tables are array views."""

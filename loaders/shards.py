@@ -3,7 +3,7 @@
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import file_digest
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +11,10 @@ from types import TracebackType
 OPEN_AT_ONCE = 64
 MERGE_GAP = 16 << 10
 """Two wanted ranges closer than this are read as one: a seek costs more than 16 KiB."""
+
+
+Range = tuple[int, int]
+"""Offset in a shard and size, bytes."""
 
 
 class FolderError(ValueError):
@@ -35,9 +39,9 @@ def shard_path(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def merged(ranges: Iterable[tuple[int, int]], gap: int = MERGE_GAP) -> list[tuple[int, int]]:
+def merged(ranges: Iterable[Range], gap: int = MERGE_GAP) -> list[Range]:
     """Sort (offset, size) ranges and join those that touch or lie within `gap` bytes of each other."""
-    joined: list[tuple[int, int]] = []
+    joined: list[Range] = []
     for offset, size in sorted(ranges):
         if joined and offset <= sum(joined[-1]) + gap:
             first = joined[-1][0]
@@ -48,23 +52,30 @@ def merged(ranges: Iterable[tuple[int, int]], gap: int = MERGE_GAP) -> list[tupl
 
 
 class Shards:
-    """Open shard files and reads of merged byte ranges; a context manager that closes them."""
+    """Open shard files of a folder and reads of merged byte ranges; a context manager that closes them."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._open: OrderedDict[Path, int] = OrderedDict()
 
-    def read(self, path: Path, ranges: Sequence[tuple[int, int]]) -> dict[tuple[int, int], memoryview]:
-        """The bytes of every (offset, size) range. Raises FolderError when the shard is missing or cut short."""
+    def read(self, wanted: Mapping[str, Sequence[Range]]) -> dict[str, dict[Range, memoryview]]:
+        """The bytes of ranges by shard name. Raises FolderError when a shard is missing or cut short."""
+        return {name: self._read(shard_path(self.folder, name), wanted[name]) for name in sorted(wanted)}
+
+    def _read(self, path: Path, ranges: Sequence[Range]) -> dict[Range, memoryview]:
         handle = self._handle(path)
-        found: dict[tuple[int, int], memoryview] = {}
-        for first, length in merged(ranges):
+        found: dict[Range, memoryview] = {}
+        ordered, at = sorted(set(ranges)), 0
+        for first, length in merged(ordered):
             data = memoryview(os.pread(handle, length, first))
             if len(data) != length:
                 raise FolderError(
                     f"{path}: {len(data)} of {length} bytes at {first}; the shard is cut short. Build it again"
                 )
-            inside = [(o, s) for o, s in ranges if first <= o and o + s <= first + length]
-            found.update({(o, s): data[o - first : o - first + s] for o, s in inside})
+            while at < len(ordered) and ordered[at][0] + ordered[at][1] <= first + length:
+                offset, size = ordered[at]
+                found[offset, size] = data[offset - first : offset - first + size]
+                at += 1
         return found
 
     def _handle(self, path: Path) -> int:

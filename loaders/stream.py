@@ -1,51 +1,23 @@
 """Shards into batches: only the bytes that a batch needs, in a fixed order, resumable by one number."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 import pyarrow as pa
 import torch
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import DataLoader
 
-from .folder import Folder, Frames, check_frames, decode_member, member_ranges, wanted_frames
-from .members import Members
+from .batches import Batches, Failure, Inputs, together
+from .batches import StreamOptions as StreamOptions
+from .folder import Folder, check_frames
 from .order import Order
-from .palette import heat_index
-from .shards import FolderError, Shards
+from .shards import FolderError
 from .where import selection
 
-Inputs = Callable[[list[dict[str, Any]]], Any]
 MUST_MATCH = ("config", "split", "rows", "folder", "batch_size", "seed", "shuffle", "drop_last", "world")
-
-
-@dataclass(frozen=True)
-class StreamOptions:
-    """What a stream reads and how it batches.
-
-    `fields`: media by name, None for all. `frames`: "all", n equally spaced, a sequence of numbers from 0, or a slice.
-    `align` warps `visual.webp` into the thermal frame. `thermal`: "rgb" or "index" (palette index, which rises
-    with heat). `decode=False` hands over bytes (a list of frame payloads for clips). `where` is a condition on facts.
-    """
-
-    fields: tuple[str, ...] | None = None
-    frames: Frames = "all"
-    align: bool = False
-    thermal: str = "rgb"
-    decode: bool = True
-    where: str = ""
-    shuffle: bool = False
-    seed: int = 0
-    batch_size: int = 16
-    drop_last: bool = False
-    workers: int = 0
-    rank: int = 0
-    world: int = 1
-    limit: int = 0
 
 
 class Stream:
@@ -81,7 +53,7 @@ class Stream:
         self._next = 0
         self._moved = 0
         self._matches: dict[str, Any] | None = None
-        self._batches = _Batches(self.folder, table, options, self.order, inputs or together)
+        self._batches = Batches(self.folder, table, options, self.order, inputs or together)
         self._loader: DataLoader[Any] | None = None
 
     def __len__(self) -> int:
@@ -96,7 +68,7 @@ class Stream:
         self._moved += 1
         epoch, moved = self.epoch, self._moved
         for batch in _forked(self._loader):
-            if isinstance(batch, _Failure):
+            if isinstance(batch, Failure):
                 raise batch.error
             self._only(moved)
             self._next += 1
@@ -144,7 +116,7 @@ def _rows(folder: Folder, config: str, split: str, options: StreamOptions) -> pa
     return table.combine_chunks()
 
 
-def _loader(batches: "_Batches", workers: int) -> DataLoader[Any]:
+def _loader(batches: Batches, workers: int) -> DataLoader[Any]:
     return DataLoader(
         batches,
         batch_size=None,
@@ -162,107 +134,3 @@ def _forked(loader: DataLoader[Any]) -> Iterator[Any]:
         return iter(loader)
     finally:
         cv2.setNumThreads(threads)
-
-
-def together(samples: list[dict[str, Any]]) -> dict[str, Any]:
-    """A batch as a dictionary: arrays of equal shape stacked, everything else as lists."""
-    batch: dict[str, Any] = {}
-    for name in dict.fromkeys(name for sample in samples for name in sample):
-        values: list[Any] = [sample.get(name) for sample in samples]
-        shapes = {value.shape if isinstance(value, np.ndarray) else None for value in values}
-        batch[name] = np.stack(values) if len(shapes) == 1 and None not in shapes else values
-    return batch
-
-
-@dataclass(frozen=True)
-class _Failure:
-    """An error on its way out of a worker, without the DataLoader's wrapping of its message."""
-
-    error: Exception
-
-
-class _Batches(IterableDataset[Any]):
-    """The batches that one worker makes: every n-th from the shared position on."""
-
-    def __init__(self, folder: Folder, table: pa.Table, options: StreamOptions, order: Order, inputs: Inputs) -> None:
-        self.path, self.options, self.order, self.inputs = folder.path, options, order, inputs
-        self.facts = table.drop_columns(["config", "split", "shard", "row", "identity", "fields"])
-        self.members = Members(folder.path, table, options.fields)
-        # Living workers are told through shared memory where the next iteration begins.
-        self.position = torch.zeros(2, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
-
-    def __iter__(self) -> Iterator[Any]:
-        worker = get_worker_info()
-        first, step = (worker.id, worker.num_workers) if worker else (0, 1)
-        epoch, start = self.position.tolist()
-        with Shards() as shards:
-            for number in range(start + first, len(self.order), step):
-                try:
-                    yield self.inputs(self._samples(self.order.batch(epoch, number), shards))
-                except (ValueError, OSError, IndexError) as error:
-                    yield _Failure(error)
-                    return
-
-    def _samples(self, rows: np.ndarray[Any, np.dtype[np.int64]], shards: Shards) -> list[dict[str, Any]]:
-        """Read the samples of a batch in file order and return them in the order's."""
-        facts = self.facts.take(pa.array(rows)).to_pylist()
-        found: dict[int, dict[str, Any]] = {}
-        for at in np.lexsort((self.members.first_byte[rows], self.members.shard[rows])):
-            found[int(at)] = self._sample(int(rows[at]), facts[at], shards)
-        return [found[at] for at in range(len(rows))]
-
-    def _sample(self, row: int, facts: dict[str, Any], shards: Shards) -> dict[str, Any]:
-        entries = self.members.entries(row)
-        key = facts.pop("key")
-        sample: dict[str, Any] = {"__key__": key, "json": facts}
-        warped = self.options.align and self.options.decode and any(e["name"] == "visual.webp" for e in entries)
-        stored = self.members.entry(row, "aligned.webp") if warped else None
-        if stored is not None:
-            # Kept by the build where the matrices do not reproduce the release's aligned frames.
-            entries = [{**stored, "name": "visual.webp"} if e["name"] == "visual.webp" else e for e in entries]
-        ranges = {entry["name"]: member_ranges(entry, self.options.frames) for entry in entries}
-        parts = shards.read(self.members.path(row), [r for wanted in ranges.values() for r in wanted])
-        for entry in entries:
-            name = entry["name"]
-            data = [parts[r] for r in ranges[name]]
-            sample[name] = self._decoded(entry, data) if self.options.decode else _raw(entry, data)
-        if warped and stored is None:
-            thermal = self.members.entry(row, "thermal.webp")
-            if thermal is None:
-                raise FolderError(f"{key}: has no thermal.webp to align to; use align=False")
-            numbers, size = wanted_frames(self.options.frames, facts["frames"]), (thermal["width"], thermal["height"])
-            sample["visual.webp"] = aligned(sample["visual.webp"], numbers, facts, size, key)
-        return sample
-
-    def _decoded(self, entry: Mapping[str, Any], data: Sequence[memoryview]) -> Any:
-        array = decode_member(entry, data)
-        return heat_index(array) if entry["name"] == "thermal.webp" and self.options.thermal == "index" else array
-
-
-def _raw(entry: Mapping[str, Any], data: Sequence[memoryview]) -> Any:
-    payloads = [bytes(part) for part in data]
-    return payloads if entry["frame_offset"].size else payloads[0]
-
-
-def aligned(
-    visual: np.ndarray[Any, np.dtype[np.uint8]],
-    numbers: Sequence[int],
-    facts: Mapping[str, Any],
-    size: tuple[int, int],
-    key: str,
-) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Warp visual frames (n, H, W, 3) uint8 of the given numbers (from 0) into thermal ones of `size` (width, height).
-
-    Raises FolderError where no matrix covers a frame.
-    """
-    warped = np.empty((len(numbers), size[1], size[0], 3), np.uint8)
-    segments = facts.get("alignment") or ()
-    for place, number in enumerate(numbers):
-        h = next((s["h"] for s in segments if s["first"] <= number + 1 <= s["last"]), None)
-        if h is None:
-            raise FolderError(
-                f"{key}: frame {number + 1} has no alignment matrix; leave it out with where=, or align=False"
-            )
-        matrix = np.array(h, np.float64).reshape(3, 3)
-        cv2.warpPerspective(visual[place], matrix, size, dst=warped[place], flags=cv2.INTER_LINEAR, borderValue=0)
-    return warped
