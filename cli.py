@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from . import cli_build, cli_calibrate, cli_decide, cli_train
+from . import cli_build, cli_calibrate, cli_decide, cli_review, cli_train
 
 EPILOG = """examples:
   facevox demo                                          the whole road on made-up people, in minutes
@@ -20,6 +20,7 @@ EPILOG = """examples:
 The same build or train command again resumes after any interruption. Errors are one line, exit code 2."""
 
 FORGED_BESIDE = ("calibration", "faults")
+EXTRAS = {"skimage": "forge", "scipy": "forge", "starlette": "review", "uvicorn": "review"}
 RESUMED = (cli_build.build_folder, cli_train.train_model)
 
 
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if options.traceback:
             raise
-        extra = "forge" if error.name in ("skimage", "scipy") else "build"
+        extra = EXTRAS.get(error.name or "", "build")
         advice = "" if "pip install" in str(error) else f". Install it: pip install 'facevox[{extra}]'"
         print(f"facevox: {error}{advice}", file=sys.stderr)
         return 2
@@ -92,6 +93,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     )
     cli_calibrate.add(commands)
     cli_decide.add(commands)
+    cli_review.add(commands)
     for name, run, text in (
         ("info", _info, "what a folder holds and how to load it"),
         ("verify", _verify, "check every byte, count and promise of a folder"),
