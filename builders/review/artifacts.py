@@ -13,7 +13,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ...loaders.folder import FolderError
-from ...loaders.shards import Shards, shard_path
 from ..core.decisions import ARTIFACTS
 from ..stages.artifacts import BLURRED_BELOW
 from ..stages.chin import CHIN_MARGIN
@@ -181,9 +180,7 @@ class Artifacts:
         row, entry = self.desk.member(config, key, request.query_params.get("field", ""))
         if not entry["name"].endswith((".flac", ".wav")):
             raise KeyError(f"{entry['name']} is no sound")
-        where = int(entry["offset"]), int(entry["size"])
-        with Shards() as shards:
-            data = bytes(shards.read(shard_path(self.desk.folder.path, row["shard"]), [where])[where])
+        data = bytes(self.desk.parts(row, [(int(entry["offset"]), int(entry["size"]))])[0])
         return JSONResponse({"peaks": peaks(data), "seconds": _seconds(data)})
 
 

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from ...loaders.durable import write_json
 from ...loaders.folder import Folder, FolderError
+from ...loaders.shards import Shards
 from ..core.decisions import FILE, UNDO, Conflict, Decision, append, check_sound, now, read, settle, shown
 
 MAX_PLACE = 500
@@ -133,6 +134,12 @@ class Desk:
             if entry["name"] == field:
                 return row, entry
         raise KeyError(field)
+
+    def parts(self, row: Mapping[str, Any], ranges: Sequence[tuple[int, int]]) -> list[memoryview]:
+        """The bytes of (offset, size) ranges of the shard of a row. Raises FolderError when it is cut short."""
+        with Shards(self.folder.path) as shards:
+            found = shards.read({row["shard"]: ranges})[row["shard"]]
+        return [found[place] for place in ranges]
 
     # --- decisions ---
 

@@ -21,7 +21,7 @@ from ...loaders.durable import write_bytes
 from ...loaders.folder import decode_member, member_ranges
 from ...loaders.media import decode_frame, still_webp
 from ...loaders.picture import matrix_at
-from ...loaders.shards import Shards, shard_path
+from ...loaders.shards import shard_path
 from .desk import Desk
 
 Image = NDArray[np.uint8]
@@ -82,9 +82,7 @@ class Media:
         if not 1 <= number <= len(entry["frame_offset"]):
             raise KeyError(f"frame {number} of {len(entry['frame_offset'])}")
         (where,) = member_ranges(entry, [number - 1])
-        with Shards() as shards:
-            part = shards.read(shard_path(self.desk.folder.path, row["shard"]), [where])[where]
-        return bytes(part), (int(entry["width"]), int(entry["height"]))
+        return bytes(self.desk.parts(row, [where])[0]), (int(entry["width"]), int(entry["height"]))
 
     def thumbnail(self, request: Request) -> Response:
         """A small WebP of a picture, or of one frame of a clip (the middle one by default); made once."""
@@ -99,10 +97,7 @@ class Media:
             if frames:
                 payload, (width, height) = self._part(config, key, field, number)
                 return decode_frame(payload, width, height)
-            where = member_ranges(entry, "all")
-            with Shards() as shards:
-                parts = shards.read(shard_path(self.desk.folder.path, row["shard"]), where)
-            return np.asarray(decode_member(entry, [parts[place] for place in where]), np.uint8)
+            return np.asarray(decode_member(entry, self.desk.parts(row, member_ranges(entry, "all"))), np.uint8)
 
         if Path(field).suffix not in (".webp", ".png", ".jpg"):
             raise KeyError(f"{field} is no picture")
