@@ -68,8 +68,15 @@ class Folder:
     def __repr__(self) -> str:
         return f"Folder({str(self.path)!r})"
 
+    @property
+    def tables(self) -> list[str]:
+        """Names of the tables: those of TABLES, and what the dataset adds, such as `candidates`."""
+        return sorted(path.stem for path in (self.path / "tables").glob("*.parquet"))
+
     def table(self, name: str) -> pa.Table:
-        """One of the tables index, manifest, quarantine, identities."""
+        """One of `tables`. Raises FolderError for another name."""
+        if name not in (*TABLES, *self.tables):
+            raise FolderError(f"{self.path} has no table {name!r}; there is: {', '.join(self.tables)}")
         return pq.read_table(self.path / "tables" / f"{name}.parquet", memory_map=True)
 
     @cached_property

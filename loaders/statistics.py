@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from . import candidates
 from .distributions import Panel
 from .durable import write_bytes
 from .folder import Folder
@@ -109,6 +110,8 @@ def statistics(folder: Folder) -> Statistics:
     tables, panels = list(published.tables(rows)), list(published.panels(rows))
     if steps:
         left_out = read_left_out(folder, steps, qualities)
+        if candidates.NAME in folder.tables:
+            candidates.count_turned_down(left_out, folder, steps, qualities)
         falls = list(waterfalls(left_out, rows, steps))
         measured = quality_table(left_out, rows)
         tables += [*(fall.table() for fall in falls), *([measured] if measured else [])]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from . import candidates
 from .folder import Folder, FolderError
 from .sample import INDEX_KEYS
 from .verify_shard import check_file
@@ -89,6 +90,7 @@ def check(path: str | Path, progress: Callable[[int], object] | None = None) -> 
     if len(tables) == len(COLUMNS):
         verdict.samples, verdict.quarantined = tables["index"].num_rows, tables["quarantine"].num_rows
         verdict.problems += [*check_tables(tables, sums), *_check_plan(folder.path, tables)]
+        verdict.problems += _check_added(folder, tables)
     verdict.elapsed = time.perf_counter() - started
     return verdict
 
@@ -110,6 +112,17 @@ def _tables(folder: Folder) -> tuple[dict[str, pa.Table], list[str]]:
         else:
             found[name] = table
     return found, problems
+
+
+def _check_added(folder: Folder, tables: dict[str, pa.Table]) -> Iterator[str]:
+    """What a dataset's own tables promise."""
+    path = folder.path / "tables" / f"{candidates.NAME}.parquet"
+    if not path.is_file():
+        return
+    try:
+        yield from candidates.check_candidates(path, tables["index"], tables["quarantine"])
+    except (OSError, pa.ArrowException) as error:
+        yield f"tables/{path.name}: unreadable ({error})"
 
 
 def _never_null(table: str) -> set[str]:

@@ -31,7 +31,7 @@ class Quality:
     step: str
     measure: Measure
     option: str = ""
-    """The build's option that sets the threshold; "" where nothing does."""
+    """The build's option, or the fact, that is the threshold; "" where nothing is."""
     part: int | None = None
     """Which element of a fact that is a list."""
 
@@ -252,12 +252,14 @@ def quality_panels(found: LeftOut, rows: Rows, options: Mapping[str, str]) -> It
             named = {"kept": kept}
         series = {name: tuple(int(count) for count in one.bins) for name, one in named.items() if one.count}
         title, bins = f"{measure.meaning[:1].upper()}{measure.meaning[1:]}", f"{measure.meaning}, {measure.unit}"
-        mark = _threshold(quality, options) if quality.config in deciding else None
+        mark = _threshold(quality, options, rows) if quality.config in deciding else None
         yield Panel(title, bins, "samples", series, measure.edges, (), mark, measure.logarithmic, True)
 
 
-def _threshold(quality: Quality, options: Mapping[str, str]) -> float | None:
+def _threshold(quality: Quality, options: Mapping[str, str], rows: Rows) -> float | None:
+    """Of the build's options, else of the samples' facts where all state the same, else the usual one."""
+    stated = set(rows.where(config=quality.config).known(quality.option)) if quality.option else set()
     try:
         return float(options[quality.option])
     except (KeyError, ValueError):
-        return quality.measure.mark
+        return float(stated.pop()) if len(stated) == 1 else quality.measure.mark

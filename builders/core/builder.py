@@ -4,10 +4,12 @@ import hashlib
 import importlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
+
+import pyarrow as pa
 
 from ...loaders.names import nearest
 from ...loaders.sample import Config, Sample
@@ -54,6 +56,19 @@ class ReleaseOptions:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
+@dataclass(frozen=True)
+class AddedTable:
+    """A table that a dataset has beside index, manifest, quarantine and identities; the tables' card shows `meaning`.
+
+    One of name `candidates` says of everything that could have become a sample whether it was `kept` (see
+    loaders/candidates.py); `verify` holds it against the other tables.
+    """
+
+    name: str
+    meaning: str
+    schema: pa.Schema
+
+
 class Builder(ABC):
     """A dataset: subclasses state the facts and fill in `units` and `read`."""
 
@@ -65,6 +80,7 @@ class Builder(ABC):
     configs: ClassVar[tuple[Config, ...]]
     verdicts: ClassVar[Mapping[str, Mapping[str, int]]] = {}
     """Fact that sums up artifacts -> the facts with our verdicts on each, and their bits; people's word comes first."""
+    tables: ClassVar[tuple[AddedTable, ...]] = ()
     options_type: ClassVar[type[ReleaseOptions]] = ReleaseOptions
 
     def __init__(self, options: ReleaseOptions) -> None:
@@ -87,6 +103,13 @@ class Builder(ABC):
 
         Raises Reject when the whole unit is to be left out.
         """
+
+    def rows(self, raw: Folder, table: str, planned: Mapping[str, Collection[str]]) -> Iterator[pa.RecordBatch]:
+        """The rows of one of `tables`, in an order that the release decides, few enough at a time for memory.
+
+        `planned` has the keys of the units of every config asked for.
+        """
+        raise NotImplementedError(f"{self.name} has no table {table!r}")
 
     def expected_bytes(self, unit: Unit) -> float:
         """What a unit will take on disk, generously: added up before a build starts."""

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,51 +11,36 @@ import pyarrow.parquet as pq
 import yaml
 
 from ...loaders.durable import write_bytes, written_aside
-from ...loaders.folder import TABLES, Folder, file_sha256
-from ...loaders.sample import FIELD_ENTRY, INDEX_KEYS, SPLITS, Config
+from ...loaders.folder import TABLES, file_sha256
+from ...loaders.folder import Folder as DatasetFolder
+from ...loaders.sample import SPLITS, Config
 from ...loaders.statistics import Statistics, described, statistics
 from .builder import Builder
+from .folder_tables import (
+    MANIFEST,
+    QUARANTINE,
+    archive_row,
+    index_row,
+    index_schema,
+    manifest_row,
+    tables_card,
+    write_added_tables,
+    write_table,
+)
 from .plan import Plan
+from .raw import Folder
 from .review import Followed, Review, Tally
 from .shard import sidecar_path
-from .stage import Rejection
 from .writers import WRITERS
 
 TERMS = ("source", "licence", "consent")
 """Facts that every sample of every dataset carries."""
-MANIFEST = pa.schema(
-    [
-        ("kind", pa.string()),
-        ("name", pa.string()),
-        ("config", pa.string()),
-        ("split", pa.string()),
-        ("file", pa.string()),
-        ("size", pa.int64()),
-        ("sha256", pa.string()),
-        ("units", pa.int64()),
-        ("samples", pa.int64()),
-        ("rejected", pa.int64()),
-        ("first_key", pa.string()),
-        ("last_key", pa.string()),
-    ]
-)
-QUARANTINE = pa.schema([(name, pa.string()) for name in Rejection.__dataclass_fields__])
 
 
-def index_schema(configs: tuple[Config, ...]) -> pa.Schema:
-    """INDEX_KEYS, every fact of every config once, and the member entries."""
-    facts: dict[str, pa.DataType] = {}
-    for config in configs:
-        for fact in config.facts:
-            if facts.setdefault(fact.name, fact.type) != fact.type:
-                raise TypeError(f"fact {fact.name!r} has two types: {facts[fact.name]} and {fact.type}")
-    return pa.schema([*INDEX_KEYS, *facts.items(), ("fields", pa.list_(FIELD_ENTRY))])
-
-
-def finish(out: Path, builder: Builder, plan: Plan, review: Review) -> Followed:
+def finish(out: Path, builder: Builder, plan: Plan, review: Review, raw: Folder) -> Followed:
     """Write tables, cards and, last, checksums.sha256, whose presence says that the folder is whole.
 
-    Returns what became of people's decisions.
+    The tables that a dataset adds are read from `raw` once more. Returns what became of people's decisions.
     """
     (out / "checksums.sha256").unlink(missing_ok=True)
     configs = tuple(config for config in builder.configs if config.name in plan.options["configs"])
@@ -66,59 +51,33 @@ def finish(out: Path, builder: Builder, plan: Plan, review: Review) -> Followed:
     schema = index_schema(configs)
     with written_aside(out / "tables" / "index.parquet") as part, pq.ParquetWriter(part, schema) as index:
         for sidecar in _sidecars(out, plan):
-            manifest.append(_manifest_row(sidecar))
+            manifest.append(manifest_row(sidecar))
             rejections += sidecar["rejections"]
             tally.add((sample["key"] for sample in sidecar["samples"]), sidecar["rejections"])
-            rows = [_index_row(sidecar, sample) for sample in sidecar["samples"]]
+            rows = [index_row(sidecar, sample) for sample in sidecar["samples"]]
             totals.add(sidecar, builder.person_facts)
             if rows:
                 index.write_table(pa.Table.from_pylist(rows, schema=schema))
     archives = [r for r in rejections if r["kind"].endswith(" archive")]
-    manifest += [_archive_row(row) for row in archives]
+    manifest += [archive_row(row) for row in archives]
     rejections.sort(key=lambda r: (r["config"], r["split"], r["key"], r["stage"], r["place"]))
-    _table(out, "manifest", pa.Table.from_pylist(manifest, schema=MANIFEST))
-    _table(out, "quarantine", pa.Table.from_pylist(rejections, schema=QUARANTINE))
-    _table(out, "identities", totals.identities(schema, builder.person_facts, configs))
-    write_bytes(out / "tables" / "README.md", _tables_card(builder).encode())
-    counted = statistics(Folder(out)) if totals.facts and builder.name in described() else None
+    write_table(out, "manifest", pa.Table.from_pylist(manifest, schema=MANIFEST))
+    write_table(out, "quarantine", pa.Table.from_pylist(rejections, schema=QUARANTINE))
+    write_table(out, "identities", totals.identities(schema, builder.person_facts, configs))
+    write_added_tables(out, builder, raw, plan)
+    write_bytes(out / "tables" / "README.md", tables_card(builder).encode())
+    counted = statistics(DatasetFolder(out)) if totals.facts and builder.name in described() else None
     followed = tally.followed()
     card = _card(builder, configs, totals, rejections, plan.options, counted, followed)
     write_bytes(out / "README.md", card.encode())
-    _checksums(out, {row["file"]: row["sha256"] for row in manifest if row["file"]})
+    tables = (*TABLES, *(table.name for table in builder.tables))
+    _checksums(out, tables, {row["file"]: row["sha256"] for row in manifest if row["file"]})
     return followed
 
 
 def _sidecars(out: Path, plan: Plan) -> Iterator[dict[str, Any]]:
     for shard in plan.shards:
         yield json.loads(sidecar_path(out, shard.name).read_text())
-
-
-def _index_row(sidecar: Mapping[str, Any], sample: Mapping[str, Any]) -> dict[str, Any]:
-    where = {"config": sidecar["config"], "split": sidecar["split"], "shard": sidecar["file"]}
-    own = {name: sample[name] for name in ("key", "row", "identity", "fields")}
-    return {**where, **own, **sample["facts"]}
-
-
-def _manifest_row(sidecar: Mapping[str, Any]) -> dict[str, Any]:
-    samples = sidecar["samples"]
-    counts = {"samples": len(samples), "rejected": len(sidecar["rejections"])}
-    keys = {"first_key": samples[0]["key"] if samples else None, "last_key": samples[-1]["key"] if samples else None}
-    return {name: sidecar.get(name) for name in MANIFEST.names} | {"kind": "shard"} | counts | keys
-
-
-def _archive_row(rejection: Mapping[str, str]) -> dict[str, Any]:
-    """An archive that gave nothing: a row without a file and without samples."""
-    counts = {"size": 0, "sha256": "", "units": 0, "samples": 0, "rejected": 0}
-    where = {"name": rejection["place"], "config": rejection["config"], "split": rejection["split"]}
-    return dict.fromkeys(MANIFEST.names) | {"kind": rejection["kind"]} | where | counts
-
-
-def _table(out: Path, name: str, table: pa.Table) -> None:
-    path = out / "tables" / f"{name}.parquet"
-    with written_aside(path) as part, pq.ParquetWriter(part, table.schema) as file:
-        # `datasets` fails on an empty row group but reads a file without any.
-        if table.num_rows:
-            file.write_table(table)
 
 
 class Totals:
@@ -176,9 +135,9 @@ class Totals:
         return pa.Table.from_pylist(rows, schema=schema)
 
 
-def _checksums(out: Path, shards: Mapping[str, str]) -> None:
+def _checksums(out: Path, tables: Iterable[str], shards: Mapping[str, str]) -> None:
     """Name what the build wrote and nothing else, so that `verify` notices a stranger."""
-    own = ["README.md", "tables/README.md", *(f"tables/{name}.parquet" for name in TABLES)]
+    own = ["README.md", "tables/README.md", *(f"tables/{name}.parquet" for name in tables)]
     sums = {**shards, **{name: file_sha256(out / name) for name in own}}
     write_bytes(out / "checksums.sha256", "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)).encode())
 
@@ -333,17 +292,3 @@ def _short(kind: pa.DataType) -> str:
     if pa.types.is_list(kind):
         return f"list of {_short(kind.value_type)}"
     return "{" + ", ".join(part.name for part in kind) + "}" if pa.types.is_struct(kind) else str(kind)
-
-
-def _tables_card(builder: Builder) -> str:
-    blocks = [{"config_name": name, "data_files": [{"split": "train", "path": f"{name}.parquet"}]} for name in TABLES]
-    head = yaml.safe_dump({"license": builder.licence, "configs": blocks}, sort_keys=False)
-    return f"""---
-{head}---
-# Tables of {builder.title}
-
-`index`: one row per sample, its facts and where its bytes lie. `manifest`: one row per shard, and one per archive that
-is missing, empty, unreadable or nobody's. `quarantine`: one row
-per thing left out, with stage, place and reason. `identities`: one row per person. Each loads as
-`load_dataset(THIS_FOLDER, NAME, split="train")`.
-"""

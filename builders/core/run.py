@@ -205,7 +205,8 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
         tell = progress(total, total - sum(job.spec.size for job in missing)) if progress else None
         for result in engine(options.workers)(missing, options.workers, tell):
             report.add(result)
-        report.decisions = card.finish(options.out, builder, plan, review)
+        report.decisions = card.finish(options.out, builder, plan, review, raw)
+        raw.close()
         _count(report, options.out)
         report.elapsed = time.perf_counter() - started
         _record(options, report)
