@@ -17,19 +17,19 @@ LETTERS = 64
 """Of the names under a panel's bars, each as wide as the widest."""
 
 
-def draw(panels: Sequence[Panel], title: str, out: Path) -> Path:
-    """Draw every panel that has something to show on one PNG, three in a row; returns its path."""
+def draw(panels: Sequence[Panel], title: str, out: Path, columns: int = COLUMNS) -> Path:
+    """Draw every panel that has something to show on one PNG, `columns` in a row; returns its path."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
     shown = [panel for panel in panels if any(any(heights) for heights in panel.series.values())]
-    lines = max(1, math.ceil(len(shown) / COLUMNS))
-    figure = pyplot.figure(figsize=(15, 0.6 + 3.8 * lines), layout="constrained")
+    lines = max(1, math.ceil(len(shown) / columns))
+    figure = pyplot.figure(figsize=(5 * columns, 0.6 + 3.8 * lines), layout="constrained")
     figure.suptitle(title, fontsize=14)
     for place, panel in enumerate(shown, 1):
-        axes = figure.add_subplot(lines, COLUMNS, place)
+        axes = figure.add_subplot(lines, columns, place)
         (_bins if panel.edges else _categories)(axes, panel)
         axes.set_title(panel.title, fontsize=11, loc="left", fontweight="bold", pad=20)
         axes.set_xlabel(panel.bins if panel.edges else "")
@@ -45,7 +45,7 @@ def draw(panels: Sequence[Panel], title: str, out: Path) -> Path:
     if any(panel.edges for panel in shown):
         figure.supxlabel("The outermost bars of a histogram also hold what lies beyond its axis.", fontsize=9)
     out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out, dpi=100, metadata={"Software": "facevox"})
+    figure.savefig(out, dpi=100, format="png", metadata={"Software": "facevox"})
     pyplot.close(figure)
     return out
 
