@@ -100,3 +100,39 @@ def client(tmp_path):
         return own
 
     return make
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory) -> Path:
+    """Web photos of two forged people, six each, good and bad."""
+    pytest.importorskip("dlib")
+    from facevox.builders.population.hq_voxceleb import ForgeOptions, forge
+
+    raw = tmp_path_factory.mktemp("photos") / "raw"
+    forge(raw, ForgeOptions(people=1, images=6, utterances=0))
+    return raw
+
+
+@pytest.fixture(scope="session")
+def pick_faces(photos) -> Callable[[Path], Path]:
+    """pick_faces(out): build the photos' faces into a folder, or follow what people decided there since."""
+    from facevox.builders.core.run import BuildOptions, run
+    from facevox.builders.stages.hq_options import HqVoxCelebOptions
+
+    def build(out: Path) -> Path:
+        how = HqVoxCelebOptions(source="candidates", min_images=1, max_images=2)
+        run(BuildOptions("hq_voxceleb", str(photos), out, ("faces",), release=how))
+        return out
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def _picked(pick_faces, tmp_path_factory) -> Path:
+    return pick_faces(tmp_path_factory.mktemp("picked") / "O")
+
+
+@pytest.fixture
+def picked(_picked, tmp_path) -> Path:
+    """A copy of the built faces, one or two a person, of its own for each test."""
+    return Path(shutil.copytree(_picked, tmp_path / "O"))
