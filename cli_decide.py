@@ -12,13 +12,18 @@ trim         change              samples of sound to keep, from the beginning (4
 quarantine   leave out           -  (out of the next build)
 quarantine   accept              -  (agreed that what the build left out stays out: no longer open)
 quarantine   retry               -  (the next build tries once more what an earlier one left out)
-face         leave out, keep     -  (keep: picked before others, where a build picks faces)
+face         leave out, keep     -  (keep: see below)
 mark         note                -  (the reason is the note)
 
 Each decision is one line added to OUT/review.jsonl, with the time and the sha256 of what the sample was. The last line
 of a person about the same thing counts; --undo takes one's own back. Where people disagree nothing is applied, and the
 build lists it. Decisions, with the name given by --who, become part of the built dataset: use initials where names must
-not be published."""
+not be published.
+
+A face that people keep is taken before all others, past every threshold and beyond --max-images, where a build picks
+faces from candidates. Left out it is all the same where the file cannot be read, holds no face (of several the largest
+is taken), cannot be cut out (the segmenter loses the face, or the crop is too large), or where fewer than --min-images
+of the person are left. Elsewhere keep is only put on record."""
 
 EPILOG = """examples:
   facevox decide O 001_1_2_4_0117 --about artifact --value blurred --verdict overturn --reason "sharp enough" --who ann
