@@ -53,7 +53,7 @@ class ChineseVf(Builder):
         notes.append(f"Split {self.how.splits}{rule}: {SPLITS[self.how.splits]} (seed {self.how.split_seed}).")
         told = self._collection.parameters if self._collection else {}
         if told:
-            listed = ", ".join(f"{name} {value}" for name, value in sorted(told.items()) if not isinstance(value, dict))
+            listed = ", ".join(f"{name} {value}" for name, value in told.items() if value not in ("", None))
             notes.append(f"Collected with {listed}.")
         return notes
 

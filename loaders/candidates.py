@@ -1,6 +1,6 @@
 """The table `candidates`: everything that could have become a sample, and whether a collection kept it or why not."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -57,10 +57,12 @@ def _compared(config: str, kept: pa.ChunkedArray, built: pa.ChunkedArray, left_o
         yield f"index: {len(strange)} samples of {config} are no kept candidates, first {strange[0]}"
 
 
-def count_turned_down(found: LeftOut, folder: Folder, steps: Steps, qualities: Sequence[Quality]) -> None:
-    """Add the candidates that were not kept to what a build left out, the reason as the step, `score` measured.
+def count_turned_down(
+    found: LeftOut, folder: Folder, steps: Steps, qualities: Sequence[Quality], reasons: Mapping[str, str]
+) -> None:
+    """Add the candidates that were not kept to what a build left out, with `score` measured; some rows at a time.
 
-    Reasons that are none of the config's `steps` count beside them. Reads some rows at a time.
+    `reasons` gives the step by how a reason begins; one of no step of its config counts beside them.
     """
     measured = [quality for quality in qualities if quality.measure.fact == "score"]
     with pq.ParquetFile(folder.path / "tables" / f"{NAME}.parquet") as file:
@@ -68,12 +70,13 @@ def count_turned_down(found: LeftOut, folder: Folder, steps: Steps, qualities: S
             out = batch.filter(pc.invert(batch["kept"]))
             pairs = pa.table({"config": out["config"], "reason": out["reason"]}).group_by(["config", "reason"])
             for row in pairs.aggregate([([], "count_all")]).to_pylist():
-                config, step, count = row["config"], row["reason"], row["count_all"]
+                config, reason = row["config"], row["reason"]
+                step = next((step for begin, step in reasons.items() if reason.startswith(begin)), reason)
                 if step not in steps.get(config, ()):
-                    found.beside[config, step] += count
+                    found.beside[config, step] += row["count_all"]
                     continue
-                found.steps[config, step] += count
-                part = out.filter(pc.and_(pc.equal(out["config"], config), pc.equal(out["reason"], step)))
+                found.steps[config, step] += row["count_all"]
+                part = out.filter(pc.and_(pc.equal(out["config"], config), pc.equal(out["reason"], reason)))
                 scores = np.asarray(part["score"].drop_null().to_numpy(zero_copy_only=False), np.float64)
                 for quality in measured:
                     if quality.config == config:

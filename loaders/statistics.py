@@ -95,7 +95,8 @@ def statistics(folder: Folder) -> Statistics:
     """Count a built folder. Reads tables/ and the card, never a shard.
 
     A file of `published` has TITLE, FACTS, tables(rows), errata(rows) and panels(rows); with STEPS it names the stages
-    that leave samples out, config by config in the order of the pipeline, with QUALITIES what they go by.
+    that leave samples out, config by config in the order of the pipeline, with QUALITIES what they go by. Where the
+    folder has a table `candidates`, REASONS gives the step of those not kept, by how their reason begins.
 
     Raises ValueError when it holds nobody, or people of a dataset without published statistics here.
     """
@@ -111,7 +112,8 @@ def statistics(folder: Folder) -> Statistics:
     if steps:
         left_out = read_left_out(folder, steps, qualities)
         if candidates.NAME in folder.tables:
-            candidates.count_turned_down(left_out, folder, steps, qualities)
+            reasons: Mapping[str, str] = getattr(published, "REASONS", {})
+            candidates.count_turned_down(left_out, folder, steps, qualities, reasons)
         falls = list(waterfalls(left_out, rows, steps))
         measured = quality_table(left_out, rows)
         tables += [*(fall.table() for fall in falls), *([measured] if measured else [])]

@@ -4,7 +4,6 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import groupby
-from typing import Any
 
 from ..core.raw import Folder
 from ..core.stage import Rejection, as_json
@@ -63,7 +62,7 @@ class Collection:
             self._videos, problems = videos(listed, self.tables.place(VIDEOS))
             self.problems += problems
         told = self.tables.read(PARAMETERS, MAX_PARAMETER_BYTES)
-        self.parameters: dict[str, Any] = {} if told is None else parameters(told, self.tables.place(PARAMETERS))
+        self.parameters = {} if told is None else parameters(told, self.tables.place(PARAMETERS))
         self.terms = terms(STATED_TERMS, TITLE, self.tables.forged)
         self._kept: dict[str, dict[Video, list[str]]] = {}
         self.counts: dict[str, Counter[Video]] = {}
@@ -91,26 +90,29 @@ class Collection:
         return self._kept.pop(config)
 
     def known(self, row: Candidate) -> bool:
-        """Whether person and video of a candidate stand in the tables."""
+        """Whether person and video of a kept candidate stand in the tables; videos turned down whole do not."""
+        if not row.kept:
+            return True
         return row.speaker in self.speakers and (self._videos is None or (row.speaker, row.video) in self._videos)
 
     def _read(self, config: str) -> None:
         rows: defaultdict[Video, list[str]] = defaultdict(list)
-        strange: dict[Video, list[int]] = {}
+        strange: dict[Video, tuple[int, int]] = {}
         self.bad[config], place = [], self.tables.place(CANDIDATES[config])
         for number, row in self.found(config):
             if isinstance(row, str):
                 self.bad[config].append(Rejection("", config, "", BAD_ROW, f"{place}, row {number}", row))
             elif not self.known(row):
-                counted = strange.setdefault((row.speaker, row.video), [number, 0, 0])
-                counted[1 + row.kept] += 1
+                at = (row.speaker, row.video)
+                first, count = strange.get(at, (number, 0))
+                strange[at] = (first, count + 1)
             elif row.kept:
                 rows[row.speaker, row.video].append(row.packed())
-        for at, (number, out, kept) in strange.items():
+        for at, (number, count) in strange.items():
             table = SPEAKERS if at[0] not in self.speakers else VIDEOS
-            reason = f"{out + kept:,} candidates of {at[0]} in {at[1]}, {kept:,} of them kept, are not in {table}"
-            # They are no rows of `candidates`: this row stands for those that would have been samples.
-            stands_for = as_json({config: kept})
+            reason = f"{count:,} kept candidates of {at[0]} in {at[1]}, which are not in {table}"
+            # They are no rows of `candidates`, where the kept ones have a row here each.
+            stands_for = as_json({config: count})
             self.bad[config].append(
                 Rejection("", config, "", BAD_ROW, f"{place}, row {number}", reason, measured=stands_for)
             )

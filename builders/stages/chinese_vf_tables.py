@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO, TextIO
+from typing import BinaryIO, TextIO
 
 from ..core.table import read_table
 from .chinese_vf_options import SPEAKER
@@ -23,6 +23,8 @@ MOST_FACES = 999
 VIDEO = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _WHOLE, _REAL = re.compile(r"[0-9]{1,18}"), re.compile(r"[+-]?[0-9]{1,17}(\.[0-9]{0,17})?([eE][+-]?[0-9]{1,3})?")
 GENDERS = ("m", "f", "")
+NUMBERS = ("box_scale", "tau_face", "tau_voice")
+"""Parameters that are facts of samples."""
 FACE_COLUMNS = ("speaker_id", "video_id", "frame_ms", "k", "x", "y", "w", "h", "det_conf", "score", "kept")
 VOICE_COLUMNS = ("speaker_id", "video_id", "start_ms", "end_ms", "score", "kept")
 
@@ -103,15 +105,30 @@ def videos(data: bytes, place: str) -> tuple[set[tuple[str, str]], list[tuple[st
     return found, problems
 
 
-def parameters(data: bytes, place: str) -> dict[str, Any]:
-    """config.json -> its names and values. Raises ValueError when it is no JSON object."""
+def parameters(data: bytes, place: str) -> dict[str, str | int | float]:
+    """config.json -> parameters by name, and the thresholds used as `tau_face` and `tau_voice`. Raises ValueError.
+
+    `{"parameters": {...}, "thresholds": {"face": {"value": ...}, "voice": ...}}`, or all of them right in it.
+    """
     try:
-        found = json.loads(data)
+        told = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{place}: not JSON ({error}). Collect again, or remove it") from None
-    if not isinstance(found, dict):
-        raise ValueError(f"{place}: {type(found).__name__}, expected a JSON object. Collect again, or remove it")
-    return found
+    own = told.get("parameters", told) if isinstance(told, dict) else None
+    if not isinstance(own, dict):
+        raise ValueError(f"{place}: expected a JSON object of parameters. Collect again, or remove it")
+    found = dict(own)
+    used = told.get("thresholds")
+    for name in ("face", "voice"):
+        threshold = used.get(name) if isinstance(used, dict) else None
+        value = threshold.get("value") if isinstance(threshold, dict) else threshold
+        if value is not None:
+            found[f"tau_{name}"] = value
+    for name in NUMBERS:
+        value = found.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e6):
+            raise ValueError(f"{place}: {name} is {value!r}, expected a number. Collect again")
+    return {name: value for name, value in sorted(found.items()) if isinstance(value, str | int | float)}
 
 
 def refused(data: bytes, place: str) -> list[tuple[int, str, str]]:

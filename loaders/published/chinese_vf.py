@@ -25,13 +25,26 @@ SPLIT_PEOPLE: tuple[tuple[str, str, Cell, Cell], ...] = (
     ("seen-heard", "sh", None, None),
 )
 """Whose, its name here; people in train and test as published."""
+REASONS = {
+    "score of the detector": "detector",
+    "cosine not above": "score",
+    "another face of the frame": "other face",
+    "nearly the same": "duplicate",
+    "shorter than": "too short",
+    "video left out": "video",
+}
+"""How the collector's reasons for what it did not keep begin, and the step that each is of."""
 STEPS = {
-    "faces": ("confidence", "score", "near duplicate", "split", "missing file", "read", "decode", "review"),
+    "faces": (
+        *("detector", "score", "other face", "duplicate", "video", "split", "missing file"),
+        *("read", "decode", "review"),
+    ),
     "voices": (
-        *("score", "split", "missing file", "read", "decode", "speech", "length", "encode", "features", "review"),
+        *("too short", "score", "video", "split", "missing file", "read", "decode", "speech", "length", "encode"),
+        *("features", "review"),
     ),
 }
-"""What the collector's reasons and the build's stages leave out, in order."""
+"""What the collector and the build leave out, in order."""
 SCORES = tuple(np.linspace(-1, 1, 81).tolist())
 QUALITIES = (
     Quality("faces", "score", Measure("score", "similarity of the face", "cosine", SCORES), "tau_face"),

@@ -29,8 +29,11 @@ from facevox.loaders.resample import resample
 from facevox.loaders.statistics import statistics
 from facevox.loaders.verify import check
 
-TAU = {"tau_face": 0.9, "tau_voice": 0.5}
-PARAMETERS = {"detector": "mtcnn", "face_embedder": "dlib", "voice_embedder": "mfcc", "box_scale": 1.3, **TAU}
+PARAMETERS = {
+    "parameters": {"detector": "mtcnn", "face_embedder": "dlib", "voice_embedder": "mfcc", "box_scale": 1.3, "seed": 0},
+    "thresholds": {"face": {"value": 0.9, "how": "calibrated"}, "voice": {"value": 0.5, "how": "calibrated"}},
+}
+UNLIKE, AGAIN = "cosine not above tau_face", "nearly the same as an earlier kept face of the video"
 VIDEOS = {"cvf0001": ("v0001", "v0002", "v0003"), "cvf0002": ("v0001", "v0002"), "cvf0003": ("lecture-one",)}
 FACE = ["speaker_id", "video_id", "frame_ms", "k", "x", "y", "w", "h", "det_conf", "score", "kept", "reason"]
 VOICE = ["speaker_id", "video_id", "start_ms", "end_ms", "score", "kept", "reason"]
@@ -48,14 +51,14 @@ class Written:
         self.files: dict[str, bytes] = {}
         for who, video in ((who, video) for who, all_ in VIDEOS.items() for video in all_):
             for second in range(5):
-                kept, reason = (0, ("score", "near duplicate")[second % 2]) if second > 2 else (1, "")
+                kept, reason = (0, (UNLIKE, AGAIN)[second % 2]) if second > 2 else (1, "")
                 score = 0.95 - 0.1 * (second > 2) - 0.001 * second
                 row = [who, video, second * 1000, 0, 10.5, 20, 50, 60.25, 0.99, score, kept, reason]
                 self.face.append(row)
                 if kept:
                     self.files[f"face/{who}/{video}/{second * 1000:08d}_0.jpg"] = faces[who]
             for at, (start, end) in enumerate(WINDOWS):
-                kept, reason = (0, "score") if at == 2 else (1, "")
+                kept, reason = (0, "cosine not above tau_voice") if at == 2 else (1, "")
                 self.voice.append([who, video, start, end, 0.8 - 0.3 * (at == 2), kept, reason])
                 if kept:
                     sound = wav(sounds[who][: (end - start) * 16])
@@ -147,7 +150,7 @@ def test_what_the_collection_kept_is_built_and_all_else_is_told(built):
     table = built.table("candidates").to_pylist()
     assert len(table) == 6 * (5 + 3) and sum(row["kept"] for row in table) == 30
     assert {row["key"] for row in table if row["kept"]} == {row["key"] for row in rows(built)}
-    assert {row["reason"] for row in table if not row["kept"]} == {"score", "near duplicate"}
+    assert {row["reason"] for row in table if not row["kept"]} == {UNLIKE, AGAIN, "cosine not above tau_voice"}
     (person,) = [row for row in built.table("identities").to_pylist() if row["speaker_id"] == "cvf0001"]
     assert person["identity"] == "chinese_vf/main/cvf0001"
     assert (person["gender"], person["fold"], person["split"]) == ("m", 0, "test")
@@ -210,7 +213,11 @@ def test_every_odd_row_and_file_has_its_row_in_the_quarantine(written, tmp_path)
     written.face.append(["cvf0007", "v0001", 8000, 0, 1, 1, 9, 9, 0.9, 0.9, 1, ""])
     written.voice.append(["../../etc", "v0001", 0, 3000, 0.9, 1, ""])
     written.voice.append(["cvf0001", "v0001", 3000, 3000, 0.9, 1, ""])
-    written.voice.append(["cvf0001", "v0077", 0, 3000, 0.9, 0, ""])
+    written.voice.append(["cvf0001", "v0077", 0, 3000, 0.9, 1, ""])
+    written.voice.append(["cvf0006", "v0001", 0, 3000, "", 0, "video left out: the target is never seen"])
+    written.files["candidates/refused.csv"] = table(
+        ["speaker_id", "video_id", "digest", "stage", "reason"], [["cvf0006", "v0001", "ab", "hear", "never seen"]]
+    )
     written.speakers.append(["cvf0004", "m", 0, 0, 0, 2])
     written.speakers.append(["cvf0005", "x", 0, 0, 0, 2])
     built = build(written.to(tmp_path / "C"), tmp_path / "O")
@@ -221,7 +228,7 @@ def test_every_odd_row_and_file_has_its_row_in_the_quarantine(written, tmp_path)
     told = sorted((stage, key) for key, stage, _ in faces)
     assert told == [
         *[("bad row", "")] * 5,
-        ("collect", ""),
+        *[("collect", "")] * 2,
         ("decode", "main-cvf0001_v0001_00000000_000"),
         ("list", ""),
         ("missing file", "main-cvf0001_v0002_00001000_000"),
@@ -231,11 +238,9 @@ def test_every_odd_row_and_file_has_its_row_in_the_quarantine(written, tmp_path)
     reasons = " | ".join(reason for *_, reason in faces)
     assert "frame_ms is 'soon'" in reasons and "score is 'nan'" in reasons and "2 rows keep" in reasons
     assert "not in meta/speakers.csv" in reasons and "cut short" in reasons and "gender 'x'" in reasons
-    assert sorted((stage, key) for key, stage, place in found if "voice" in place or "_000" in key)[:3] == [
-        ("bad row", ""),
-        ("bad row", ""),
-        ("bad row", ""),
-    ]
+    voices = [(row["stage"], row["reason"]) for row in built.quarantine.to_pylist() if row["config"] == "voices"]
+    assert [stage for stage, _ in voices].count("bad row") == 3
+    assert ("collect", "video v0001 of cvf0006: hear: never seen") in voices
     stages = {key: stage for key, stage, _ in found if key}
     assert stages["main-cvf0001_v0001_00000000_00003000"] == "decode"
     assert stages["main-cvf0001_v0001_00003000_00006500"] in ("speech", "length")
@@ -385,7 +390,12 @@ def test_statistics_stand_beside_the_published_ones(built):
     assert counted[("total",)] == ("total", 500, 3, "-497", 296_269, 12, "-296,257", 1_150_710, 18, "-1,150,692")
     assert counted[("female",)][1:3] == (258, 1)
     steps = {row[0]: row[2] for row in found["Left out step by step: faces"].rows}
-    assert steps == {"score": 6, "near duplicate": 6}
+    assert steps == {"score": 6, "duplicate": 6}
+    assert {row[0]: row[2] for row in found["Left out step by step: voices"].rows} == {"score": 6}
+    panels = {panel.title: panel for panel in statistics(built).panels if "similarity" in panel.bins}
+    assert {panel.mark for panel in panels.values()} == {0.9, 0.5}
+    (faces,) = [panel for panel in panels.values() if panel.mark == 0.9]
+    assert {name: sum(counts) for name, counts in faces.series.items()} == {"before": 30, "after score": 24, "kept": 18}
     card = (built.path / "README.md").read_text()
     assert "Collected with box_scale 1.3, detector mtcnn" in card and "1,150,710" in card
 
