@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import bench, build, calibrate, decide, forge, open, show, stats, stream, train, verify  # noqa: A004 - facevox.open is the name users know from zipfile, PIL
+    from .api import bench, build, calibrate, collect, decide, forge, open, show, stats, stream, train, verify  # noqa: A004 - facevox.open is the name users know from zipfile, PIL
     from .loaders.folder import Folder, FolderError
     from .loaders.huggingface import load_dataset
     from .loaders.stream import Stream, StreamOptions
@@ -13,6 +13,7 @@ _HOME = {
     "bench": "api",
     "build": "api",
     "calibrate": "api",
+    "collect": "api",
     "decide": "api",
     "forge": "api",
     "open": "api",
@@ -35,6 +36,7 @@ __all__ = [
     "bench",
     "build",
     "calibrate",
+    "collect",
     "decide",
     "forge",
     "load_dataset",

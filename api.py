@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .benchmarks.core.table import Table
     from .builders.core.decisions import Decision
     from .builders.stages.calibration_folder import CalibrationReport
+    from .builders.stages.collection import Report as CollectionReport
     from .loaders.statistics import Statistics
     from .models.core.train import Report
 
@@ -102,6 +103,33 @@ def forge(dataset: str, out: str | Path, *, workers: int = 1, progress: bool = F
 
         made: dict[str, Any] = module.forge(Path(out), chosen, tell, workers)
     return made
+
+
+def collect(
+    videos: str | Path, out: str | Path, *, marks: str | Path | None = None, progress: bool = False, **options: Any
+) -> "CollectionReport":
+    """Collect faces and voices of marked people from a folder of videos, or resume; returns what was kept and why.
+
+    `marks` is the file of marks, by default marks.jsonl in `videos`; `options` are those of `facevox collect --help`,
+    as in workers=2, tau_face=0.92. With workers > 1 call it under `if __name__ == "__main__":`.
+    Raises ValueError for an unknown option, a broken marks file, or a place that holds something else.
+    """
+    from tqdm import tqdm
+
+    from .builders.stages.collection import collect as run
+    from .builders.stages.collection_options import CollectOptions
+
+    check_options("collect", options, [f.name for f in fields(CollectOptions)])
+    chosen = CollectOptions(Path(videos), Path(out), None if marks is None else Path(marks), **options)
+    with tqdm(unit=" videos", desc="collecting", disable=None if progress else True) as bar:
+
+        def tell(step: str, done: int, total: int) -> None:
+            if bar.desc != f"{step}: ":
+                bar.set_description(step)
+                bar.reset(total)
+            bar.update(done - bar.n)
+
+        return run(chosen, tell)
 
 
 def forge_module(dataset: str) -> Any:

@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from . import cli_build, cli_calibrate, cli_decide, cli_review, cli_train
+from . import cli_build, cli_calibrate, cli_collect, cli_decide, cli_review, cli_train
 
 EPILOG = """examples:
   facevox demo                                          the whole road on made-up people, in minutes
@@ -21,7 +21,7 @@ The same build or train command again resumes after any interruption. Errors are
 
 FORGED_BESIDE = ("calibration", "faults")
 EXTRAS = {"skimage": "forge", "scipy": "forge", "starlette": "review", "uvicorn": "review"}
-RESUMED = (cli_build.build_folder, cli_train.train_model)
+RESUMED = (cli_build.build_folder, cli_collect.collect_folder, cli_train.train_model)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,6 +93,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     )
     cli_calibrate.add(commands)
     cli_decide.add(commands)
+    cli_collect.add(commands, given)
     cli_review.add(commands)
     for name, run, text in (
         ("info", _info, "what a folder holds and how to load it"),

@@ -5,16 +5,19 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait as wait_for
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import pyarrow as pa
 
 from .shard import Progress, ShardJob, ShardResult, build
 
+Made = TypeVar("Made")
+Pieces = Callable[[int, int], None]
+"""Called after every finished piece with how many of how many are done."""
 PRELOADED = ["facevox.builders.core.shard", "facevox.loaders.vp8l", "pandas"]
 """What every worker would import, over a second each; pyarrow asks for pandas at the first list it converts."""
 
@@ -48,13 +51,47 @@ def processes(jobs: Sequence[ShardJob], workers: int, tell: Progress | None) -> 
                     tell(size)
             yield from (_result(future) for future in done)
     except BaseException:
-        # Half-written shards are worth nothing: stop at once rather than wait minutes for them.
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in set(multiprocessing.active_children()) - others:
-            child.kill()
-            child.join()
+        _stop(pool, others)
         raise
     pool.shutdown()
+
+
+def _stop(pool: ProcessPoolExecutor, others: set[Any]) -> None:
+    """Half-made work is worth nothing: stop at once rather than wait minutes for it. `others` are not of the pool."""
+    pool.shutdown(wait=False, cancel_futures=True)
+    for child in set(multiprocessing.active_children()) - others:
+        child.kill()
+        child.join()
+
+
+def in_processes(
+    piece: Callable[[int], Made], count: int, workers: int = 1, progress: Pieces | None = None
+) -> list[Made]:
+    """`piece(0)` to `piece(count - 1)` in that order; with several workers `piece` must be picklable.
+
+    Raises RuntimeError when the system kills a worker.
+    """
+    if workers == 1 or count <= 1:
+        done = []
+        for number in range(count):
+            done.append(piece(number))
+            if progress:
+                progress(len(done), count)
+        return done
+    size = min(workers, count, 4 * (os.cpu_count() or 1))
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(size, fresh_processes(), _start_piece_worker, (dict(os.environ),))
+    try:
+        futures = [pool.submit(piece, number) for number in range(count)]
+        for finished, future in enumerate(as_completed(futures), 1):
+            _result(future)
+            if progress:
+                progress(finished, count)
+    except BaseException:
+        _stop(pool, others)
+        raise
+    pool.shutdown()
+    return [future.result() for future in futures]
 
 
 def fresh_processes() -> Any:
@@ -66,12 +103,12 @@ def fresh_processes() -> Any:
     return context
 
 
-def _result(future: "Future[ShardResult]") -> ShardResult:
+def _result(future: "Future[Made]") -> Made:
     try:
         return future.result()
     except BrokenProcessPool:
         advice = "often for lack of memory: try fewer --workers. Run the same command to resume"
-        raise RuntimeError(f"a build worker was killed by the system, {advice}") from None
+        raise RuntimeError(f"a worker was killed by the system, {advice}") from None
 
 
 def engine(workers: int) -> Callable[[Sequence[ShardJob], int, Progress | None], Iterator[ShardResult]]:
@@ -84,11 +121,16 @@ _TOLD: Any = None
 def _start_worker(told: Any, environment: dict[str, str]) -> None:
     global _TOLD
     _TOLD = told
+    _start_piece_worker(environment)
+    pa.set_cpu_count(1)
+
+
+def _start_piece_worker(environment: dict[str, str]) -> None:
     # The server has that of the first build of its process.
     os.environ.update(environment)
+    # Ctrl-C is for the parent, which stops the pool and tidies up.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
-    pa.set_cpu_count(1)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 

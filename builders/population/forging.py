@@ -1,25 +1,31 @@
 """How every release is forged: piece by piece in several processes, whole or not at all, the truth beside it."""
 
 import json
-import os
 import shutil
-import signal
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import cv2
+from ..core.engine import Pieces as Progress
+from ..core.engine import in_processes
 
-from ..core.engine import fresh_processes
-
-Progress = Callable[[int, int], None]
-"""Called after every finished piece with how many of how many are done."""
+__all__ = [
+    "STAMP",
+    "Progress",
+    "in_processes",
+    "masks_path",
+    "new_release",
+    "pack",
+    "pack_folders",
+    "truth_path",
+    "write",
+    "write_masks",
+    "write_truth",
+]
 STAMP = (2020, 1, 1, 0, 0, 0)
 """Time of every member of a forged archive: the same release twice has the same bytes."""
-Made = TypeVar("Made")
 
 
 def truth_path(out: Path) -> Path:
@@ -63,36 +69,6 @@ def new_release(out: Path) -> Iterator[None]:
     except BaseException:
         shutil.rmtree(out, ignore_errors=True)
         raise
-
-
-def in_processes(
-    piece: Callable[[int], Made], count: int, workers: int = 1, progress: Progress | None = None
-) -> list[Made]:
-    """`piece(0)` to `piece(count - 1)` in that order; with several workers `piece` must be picklable."""
-    if workers == 1 or count <= 1:
-        done = []
-        for number in range(count):
-            done.append(piece(number))
-            if progress:
-                progress(len(done), count)
-        return done
-    size = min(workers, count, 4 * (os.cpu_count() or 1))
-    pool = ProcessPoolExecutor(size, fresh_processes(), _start_worker)
-    try:
-        futures = [pool.submit(piece, number) for number in range(count)]
-        for finished, future in enumerate(as_completed(futures), 1):
-            future.result()
-            if progress:
-                progress(finished, count)
-        return [future.result() for future in futures]
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    cv2.setNumThreads(1)
-    # Ctrl-C is for the parent, which stops the pool and tidies up.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def write(path: Path, data: bytes) -> int:

@@ -4,6 +4,7 @@ Every seek goes to a key frame (or a sound packet) before the moment, and what l
 so that nothing snaps to a key frame. Time 0 is where the file begins.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -95,7 +96,7 @@ class Video:
 
     def __init__(self, container: "InputContainer", limits: VideoLimits) -> None:
         self._container, self._limits = container, limits
-        self._frame_rate: Any = None
+        self.frame_rate: Any = None
         self._packets: tuple[tuple[int, int] | None] | None = None
         self.begin = Fraction(container.start_time or 0, 1_000_000)
         self.seconds = float(container.duration or 0) / 1e6
@@ -118,11 +119,32 @@ class Video:
             shown = (held if held is not None else following) if not ended else None
             yield None if shown is None else Shot(_upright(shown), float(self._time(shown)))
 
-    def sound(self, start_ms: int, end_ms: int, rate: int) -> Sound:
+    def sampled(self, step: Fraction) -> Iterator[Shot]:
+        """About one frame in `step` seconds, at least decoding: frames that no other leans on are skipped.
+
+        For every multiple of `step` the last such frame at or before it, else the key frame right after it; none twice.
+        What lies before the next key frame is jumped over where the file has an index. Raises what `shots` raises.
+        """
+        track = self._picture_track()
+        track.codec_context.skip_frame = "NONREF"
+        frames = _Ahead(self, track)
+        moment, last = Fraction(0), Fraction(-1)
+        try:
+            while (shown := frames.shown(moment)) is not None:
+                if self._time(shown) > last:
+                    last = self._time(shown)
+                    yield Shot(_upright(shown), float(last))
+                if frames.ended:
+                    return
+                moment += step
+        finally:
+            track.codec_context.skip_frame = "DEFAULT"
+
+    def sound(self, start_ms: int, end_ms: int, rate: int, silent: bool = False) -> Sound:
         """The span [start, end) as one channel at `rate`, mixed down, 16 bit; sample 0 lies at `start_ms`.
 
         A span has (end - start) * rate / 1000 samples. Raises ValueError without a sound track, for a codec that is not
-        read, and on damage.
+        read, on damage, and for a span without any sound, unless `silent` ones are taken (then no sample comes).
         """
         track: Any = self._container.streams.best("audio")
         if track is None:
@@ -136,9 +158,9 @@ class Video:
         skipped, wanted = (start_ms - first) * rate // 1000, (end_ms - start_ms) * rate // 1000
         own = slice((start_ms - first) * span.rate // 1000, (end_ms - first) * span.rate // 1000)
         covered = np.flatnonzero(span.covered[own])
-        if not len(covered):
+        if not len(covered) and not silent:
             raise ValueError(f"no sound from {start_ms / 1000:.3f} to {end_ms / 1000:.3f} s")
-        present = min(wanted, -(-int(covered[-1] + 1) * rate // span.rate))
+        present = min(wanted, -(-int(covered[-1] + 1) * rate // span.rate)) if len(covered) else 0
         missing = (end_ms - start_ms) / 1000 - len(covered) / span.rate
         return Sound(changed[skipped : skipped + present], span.rate, span.channels, codec, max(0.0, round(missing, 4)))
 
@@ -150,14 +172,14 @@ class Video:
 
     def _lasts(self, frame: Any) -> Fraction:
         stated = Fraction(frame.duration or 0) * Fraction(frame.time_base)
-        return stated or 1 / Fraction(self._frame_rate or 25)
+        return stated or 1 / Fraction(self.frame_rate or 25)
 
-    def _frames(self, moment: Fraction) -> Iterator["VideoFrame"]:
-        """Whole frames in order, from one that is on screen at the moment or before it, if there is any."""
+    def _picture_track(self) -> Any:
+        """The track of pictures, ready to decode. Raises ValueError where there is none that is read."""
         track: Any = self._container.streams.best("video")
         if track is None:
             raise ValueError("file without a picture track")
-        self._frame_rate = track.average_rate
+        self.frame_rate = track.average_rate
         context = track.codec_context
         name = context.name if context else "an unknown codec"
         if name not in PICTURE_CODECS:
@@ -167,6 +189,11 @@ class Video:
         if not context.is_open:
             context.thread_type = "NONE"
             context.options = {"max_pixels": str(self._limits.pixels)}
+        return track
+
+    def _frames(self, moment: Fraction) -> Iterator["VideoFrame"]:
+        """Whole frames in order, from one that is on screen at the moment or before it, if there is any."""
+        track = self._picture_track()
         back = Fraction(0)
         while True:
             target = max(Fraction(0), moment - back)
@@ -245,6 +272,35 @@ class Video:
         if first is not None:
             yield first
             yield from frames
+
+
+class _Ahead:
+    """Frames of ever later moments, with jumps over what lies before a key frame that the file's index names."""
+
+    def __init__(self, video: Video, track: Any) -> None:
+        self._video, self._track = video, track
+        video._seek(track, Fraction(0))
+        # Matroska's index is there only after a seek.
+        self._keys = [entry.timestamp for entry in getattr(track, "index_entries", ()) if entry.is_keyframe]
+        self._frames = video._decoded(track, Fraction(0))
+        self._held: VideoFrame | None = None
+        self._following: VideoFrame | None = None
+        self._begun = self.ended = False
+
+    def shown(self, moment: Fraction) -> "VideoFrame | None":
+        """The last decoded frame at or before the moment, or the first one behind a jump; None: no frame at all."""
+        video = self._video
+        near = bisect_right(self._keys, int((moment + video.begin) / self._track.time_base)) - 1
+        position = -1 if self._following is None else self._following.pts
+        if self._begun and near >= 0 and self._keys[near] > position:
+            video._seek(self._track, moment)
+            self._frames, self._begun = video._decoded(self._track, moment), False
+        if not self._begun:
+            self._held, self._following, self._begun = None, next(self._frames, None), True
+        while self._following is not None and video._time(self._following) <= moment + TICK:
+            self._held, self._following = self._following, next(self._frames, None)
+        self.ended = self._following is None
+        return self._held if self._held is not None else self._following
 
 
 @contextmanager
