@@ -4,12 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import bench, build, calibrate, collect, decide, forge, open, show, stats, stream, train, verify  # noqa: A004 - facevox.open is the name users know from zipfile, PIL
+    from .api import agreement, bench, build, calibrate, collect, decide, forge, open, show, stats, stream, train, verify  # noqa: A004 - facevox.open is the name users know from zipfile, PIL
     from .loaders.folder import Folder, FolderError
     from .loaders.huggingface import load_dataset
     from .loaders.stream import Stream, StreamOptions
 
 _HOME = {
+    "agreement": "api",
     "bench": "api",
     "build": "api",
     "calibrate": "api",
@@ -33,6 +34,7 @@ __all__ = [
     "FolderError",
     "Stream",
     "StreamOptions",
+    "agreement",
     "bench",
     "build",
     "calibrate",

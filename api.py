@@ -13,6 +13,7 @@ from .loaders.verify import Verdict
 
 if TYPE_CHECKING:
     from .benchmarks.core.table import Table
+    from .builders.core.agreement import Agreement
     from .builders.core.decisions import Decision
     from .builders.stages.calibration_folder import CalibrationReport
     from .builders.stages.collection import Report as CollectionReport
@@ -251,15 +252,26 @@ def decide(
     """Put a person's decision about a sample on record in `review.jsonl`; the next build of the folder applies it.
 
     `facevox decide --help` lists what can be decided; verdict "undo" takes the person's earlier decision back. Raises
-    ValueError for words outside the schema or a trim of what has no sound, FolderError for a key that the folder knows
-    nothing of.
+    ValueError for words outside the schema or a decision that nothing would follow, FolderError for a key that the
+    folder knows nothing of.
     """
-    from .builders.core.decisions import FILE, Decision, append, check_sound, now, shown
+    from .builders.core.decisions import FILE, Decision, append, check_effect, now, shown
 
     folder = Folder(path)
     if about == "trim" and isinstance(value, str) and value.isdecimal():
         value = int(value)
     decided = Decision(key, about, verdict, value, reason, who, now(), shown(folder, key))
-    check_sound(folder, decided)
+    check_effect(folder, decided)
     append(folder.path / FILE, decided)
     return decided
+
+
+def agreement(path: str | Path) -> "tuple[Agreement, ...]":
+    """How far people agree who judged the same samples of a folder: counts, Cohen's kappa and each disagreement.
+
+    Raises FolderError without a folder, ValueError for a line of `review.jsonl` that is no decision.
+    """
+    from .builders.core.agreement import agreements
+    from .builders.core.decisions import FILE, read
+
+    return agreements(read(Folder(path).path / FILE))

@@ -1,10 +1,12 @@
 """AVSpeech (Ephrat et al., SIGGRAPH 2018) as Speech2Face takes it: six seconds of a voice and one face."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ..loaders.sample import Sample
 from .core.builder import Builder, ReleaseOptions, Unit
 from .core.raw import Folder
+from .core.source_files import SourceFiles
 from .core.stage import Clock, Rejection
 from .stages.avspeech_clips import CLIPS, USUAL_MS, read_clip
 from .stages.avspeech_listing import Listing
@@ -43,6 +45,10 @@ class Avspeech(Builder):
     def notes(self) -> list[str]:
         quality = self.how.quality
         return [f"Faces are LOSSY (WebP quality {quality})."] if quality >= 0 else []
+
+    def source_files(self, unit: Unit, key: str) -> SourceFiles | None:
+        of = super().source_files(unit, key)
+        return replace(of, part=[unit.details["span"], unit.details["point"]]) if of else None
 
     def units(self, raw: Folder, config: str) -> Iterator[Unit | Rejection]:
         """Rows of the tables with a clip or a video here, each with its terms."""

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
-from ..loaders.sample import Sample
+from ..loaders.sample import Config, Sample
 from .core.builder import Builder, ReleaseOptions, Unit
+from .core.decisions import VERDICTS
 from .core.raw import Folder
+from .core.source_files import SourceFiles
 from .core.stage import Clock, Rejection
-from .stages.candidates import candidate_units, read_candidates
+from .stages.candidates import candidate_files, candidate_units, read_candidates
 from .stages.hq_faces import FACES
 from .stages.hq_options import HqVoxCelebOptions
 from .stages.hq_pairing import lonely_people, without
@@ -92,6 +94,18 @@ class HqVoxCeleb(Builder):
         if unit.config == VOICES.name and "file" in unit.details:
             return expected_bytes([unit], self.how.feature_names)
         return unit.size
+
+    def source_files(self, unit: Unit, key: str) -> SourceFiles | None:
+        if "pictures" in unit.details:
+            return candidate_files(unit, key)
+        if key != unit.key or "file" in unit.details:
+            return super().source_files(unit, key)
+        places = unit.details["files"].values() if "files" in unit.details else [unit.details["mel"]]
+        return SourceFiles(tuple((archive, name) for archive, name in places))
+
+    def decidable(self, config: Config) -> dict[str, tuple[str, ...]]:
+        picked = {"face": VERDICTS["face"]} if config.name == FACES.name and self.how.source == "candidates" else {}
+        return super().decidable(config) | picked
 
     def read(self, raw: Folder, unit: Unit, clock: Clock) -> Iterator[Sample | Rejection]:
         if unit.config == FACES.name and self.how.source == "candidates":

@@ -5,22 +5,17 @@ from contextlib import closing
 
 from ..loaders.sample import Config, Sample
 from .core.builder import Builder, ReleaseOptions, Unit
+from .core.decisions import VERDICTS
 from .core.raw import Folder
 from .core.review import decided_trim
+from .core.source_files import SourceFiles
 from .core.stage import Clock, Reject, Rejection
 from .stages.align import Aligner
 from .stages.calibration import calibration_note
 from .stages.speakingfaces_clips import ClipPass, about, sounds
 from .stages.speakingfaces_crops import CROPS, crop_units, read_crops
-from .stages.speakingfaces_facts import (
-    CLIPS,
-    DECIDED,
-    EVIDENCE,
-    SOUNDS,
-    SPOKEN,
-    VERDICTS,
-    WHO,
-)
+from .stages.speakingfaces_facts import ARTIFACT_CODES, CLIPS, DECIDED, EVIDENCE, SOUNDS, SPOKEN, WHO
+from .stages.speakingfaces_files import sample_files
 from .stages.speakingfaces_listing import Listing
 from .stages.speakingfaces_options import SpeakingFacesOptions
 from .stages.speakingfaces_pairs import PAIRS, pair_units, read_pairs
@@ -37,7 +32,7 @@ class SpeakingFaces(Builder):
     licence = "cc-by-4.0"
     tags = ("face", "thermal", "speech", "biometrics", "multimodal")
     person_facts = ("subject", "gender", "age", "ethnicity", "release_split")
-    verdicts = VERDICTS
+    verdicts = ARTIFACT_CODES
     options_type = SpeakingFacesOptions
     configs = (
         Config(
@@ -77,6 +72,16 @@ class SpeakingFaces(Builder):
         self.how.check_detector()
         spoken = self._listing(raw, "utterances")
         return pair_units(spoken.units()) if config == "pairs" else crop_units(spoken.units(), spoken.tables)
+
+    def source_files(self, unit: Unit, key: str) -> SourceFiles | None:
+        return sample_files(unit, key)
+
+    def decidable(self, config: Config) -> dict[str, tuple[str, ...]]:
+        can = super().decidable(config)
+        if config.name == "utterances":
+            return can | {"trim": VERDICTS["trim"]}
+        # Silent clips have the column and nothing to hear.
+        return can | {"artifact": tuple(a for a in can["artifact"] if a != "noisy")} if "artifact" in can else can
 
     def _listing(self, raw: Folder, config: str) -> Listing | RecordingListing:
         if self.how.source == "raw":

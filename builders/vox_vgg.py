@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from ..loaders.sample import Sample
 from .core.builder import Builder, ReleaseOptions, Unit
 from .core.raw import Folder
+from .core.source_files import SourceFiles
 from .core.stage import Clock, Rejection
 from .stages.hq_pairing import without
 from .stages.rcgan_subset import RCGAN, TargetFaces, rcgan_units, read_rcgan
-from .stages.vggface_faces import FACES, read_faces
+from .stages.vggface_faces import FACES, face_files, read_faces
 from .stages.voice_listing import expected_bytes
 from .stages.voices import read_voice_sample
 from .stages.vox_vgg_options import VoxVggOptions
@@ -54,6 +55,9 @@ class VoxVgg(Builder):
         if self.how.paired and config != RCGAN.name:
             listed = without(listed, release.lonely())
         yield from listed
+
+    def source_files(self, unit: Unit, key: str) -> SourceFiles | None:
+        return face_files(unit, key) if unit.config == FACES.name else super().source_files(unit, key)
 
     def expected_bytes(self, unit: Unit) -> float:
         if unit.config == FACES.name:

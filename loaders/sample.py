@@ -38,8 +38,11 @@ INDEX_KEYS = (
     ("shard", pa.string()),
     ("row", pa.uint32()),
     ("identity", pa.string()),
+    ("source_digest", pa.string()),
 )
-"""The columns that every index row begins with; facts follow, `fields` (a list of FIELD_ENTRY) closes."""
+"""The columns that every index row begins with; facts follow, `fields` (a list of FIELD_ENTRY) closes.
+
+`source_digest` is of the release's files that the sample was made of: the same for any options and decisions."""
 
 
 @dataclass(frozen=True)

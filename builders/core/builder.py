@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from ...loaders.names import nearest
 from ...loaders.sample import Config, Sample
-from .decisions import Decision
+from .decisions import VERDICTS, Decision
 from .raw import Folder
+from .source_files import SourceFiles
 from .stage import Clock, Rejection
 
 
@@ -110,6 +111,27 @@ class Builder(ABC):
         `planned` has the keys of the units of every config asked for.
         """
         raise NotImplementedError(f"{self.name} has no table {table!r}")
+
+    def source_files(self, unit: Unit, key: str) -> SourceFiles | None:
+        """What of the release the sample `key` of a unit is made of; None where the unit has no such sample.
+
+        The same for every config that has the key, and whatever was decided. Here: the one file of the unit's details.
+        """
+        if key != unit.key or "file" not in unit.details:
+            return None
+        archive, name = unit.details["file"]
+        return SourceFiles(((archive, name),))
+
+    def decidable(self, config: Config) -> dict[str, tuple[str, ...]]:
+        """What people may decide about samples of a config here: about -> verdicts, of artifacts their names."""
+        declared = {fact.name for fact in config.facts}
+        summed = [bits for column, bits in self.verdicts.items() if column in declared]
+        can = {"quarantine": VERDICTS["quarantine"], "mark": VERDICTS["mark"]}
+        if artifacts := tuple(sorted({artifact for bits in summed for artifact in bits if artifact in declared})):
+            can["artifact"] = artifacts
+        if any(field.kind == "image" for field in config.fields):
+            can["face"] = ("leave out",)
+        return can
 
     def expected_bytes(self, unit: Unit) -> float:
         """What a unit will take on disk, generously: added up before a build starts."""

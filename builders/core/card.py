@@ -27,9 +27,10 @@ from .folder_tables import (
     write_added_tables,
     write_table,
 )
+from .followed import Followed, Tally
 from .plan import Plan
 from .raw import Folder
-from .review import Followed, Review, Tally
+from .review import Review
 from .shard import sidecar_path
 from .writers import WRITERS
 
@@ -44,16 +45,16 @@ def finish(out: Path, builder: Builder, plan: Plan, review: Review, raw: Folder)
     """
     (out / "checksums.sha256").unlink(missing_ok=True)
     configs = tuple(config for config in builder.configs if config.name in plan.options["configs"])
-    totals, tally = Totals(configs), Tally(review)
+    totals, tally = Totals(configs), Tally(review, {config.name: builder.decidable(config) for config in configs})
     rejections = [rejection.row() for rejection in plan.rejections]
-    tally.add((), rejections)
+    tally.add("", (), rejections)
     manifest = []
     schema = index_schema(configs)
     with written_aside(out / "tables" / "index.parquet") as part, pq.ParquetWriter(part, schema) as index:
         for sidecar in _sidecars(out, plan):
             manifest.append(manifest_row(sidecar))
             rejections += sidecar["rejections"]
-            tally.add((sample["key"] for sample in sidecar["samples"]), sidecar["rejections"])
+            tally.add(sidecar["config"], sidecar["samples"], sidecar["rejections"])
             rows = [index_row(sidecar, sample) for sample in sidecar["samples"]]
             totals.add(sidecar, builder.person_facts)
             if rows:

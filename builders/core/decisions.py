@@ -6,9 +6,10 @@ import json
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from ...loaders.folder import Folder
 from ...loaders.sample import Fact, check_key
 
 FILE = "review.jsonl"
+DECIDABLE = ".build/decidable.json"
+"""What can be decided about the samples of each config: Builder.decidable as the last build left it."""
 ARTIFACTS = ("frozen", "blurred", "chin_cut", "flickers", "noisy")
 VERDICTS = {
     "artifact": ("confirm", "overturn"),
@@ -32,6 +35,8 @@ VERDICTS = {
 STAYS_OUT = ("leave out", "accept")
 """Who accepts that something is left out agrees with whoever left it out."""
 UNDO = "undo"
+OF_ROWS = ("accept", "retry")
+"""Verdicts about a row of the quarantine: they change nothing of a sample that is there."""
 MAX_FILE_BYTES = 256 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}|")
 
@@ -41,8 +46,8 @@ class Decision:
     """One record: what a person says about one sample.
 
     `value` names the artifact (about artifact: one of ARTIFACTS, or "" to undo all), counts the samples of sound to
-    keep (about trim), and is free text or None otherwise. `when` is UTC as in 2026-03-01T12:00:00Z. `seen` is the
-    sha256 of what the person was shown, or "".
+    keep (about trim), and is free text or None otherwise. `when` is UTC as in 2026-03-01T12:00:00Z. `seen` is what
+    the sample was made of when the person saw it (`shown`), or "": then the person is taken at their word.
     """
 
     key: str
@@ -69,6 +74,14 @@ class Decision:
     def position(self) -> str:
         """What people must agree on: two who want a sample out agree, whatever the word."""
         return STAYS_OUT[0] if self.about == "quarantine" and self.verdict in STAYS_OUT else self.said()
+
+    def words(self) -> str:
+        """As in `artifact blurred overturn`."""
+        return " ".join(filter(None, [self.about, self.subject[2], self.said()]))
+
+    def fits(self, can: Mapping[str, Collection[str]]) -> bool:
+        """Whether it is among what can be decided about a config's samples (Builder.decidable)."""
+        return str(self.value if self.about == "artifact" else self.verdict) in can.get(self.about, ())
 
     def row(self) -> dict[str, Any]:
         """As an entry of the fact `decisions`."""
@@ -135,21 +148,50 @@ def parse(line: str) -> Decision:
 
 
 def read(path: Path) -> tuple[Decision, ...]:
-    """Every record of a file in order; () when there is none.
+    """Every record of a file in order; () when there is none. A last line that was cut short is no record (`torn`).
 
-    Raises ValueError with file and line for a line that is no record: a decision is never passed over in silence.
+    Raises ValueError with file and line for any other line that is no record: none is passed over in silence.
     """
+    return tuple(_records(path, _contents(path)))
+
+
+def torn(path: Path) -> str:
+    """What is wrong with a last line whose writer was stopped, in words; "" where the file ends as it should."""
+    data = _contents(path)
+    number, tail = data.count(b"\n") + 1, _torn(data)
+    return f"{path}, line {number}: cut short after {len(tail):,} bytes, not a decision" if tail else ""
+
+
+def _contents(path: Path) -> bytes:
     try:
         size = path.stat().st_size
     except FileNotFoundError:
-        return ()
+        return b""
     if size > MAX_FILE_BYTES:
         raise ValueError(f"{path}: {size:,} bytes, expected at most {MAX_FILE_BYTES:,}. Is this a review.jsonl?")
-    return tuple(_records(path, path.read_bytes()))
+    return path.read_bytes()
+
+
+def _torn(data: bytes) -> bytes:
+    """The last line if it is the beginning of a record and has no end, as a crash or a full disk leaves it."""
+    tail = data[data.rfind(b"\n") + 1 :]
+    if not tail.lstrip(b"\0").strip():
+        # Where the power failed, a file may have got its length and not its bytes.
+        return tail.lstrip()
+    if not tail.startswith(b"{"):
+        return b""
+    try:
+        json.loads(tail)
+    except (UnicodeDecodeError, json.JSONDecodeError):
+        return tail
+    except RecursionError:
+        pass
+    return b""
 
 
 def _records(path: Path, data: bytes) -> Iterable[Decision]:
-    for number, line in enumerate(data.split(b"\n"), 1):
+    whole = data[: len(data) - len(_torn(data))]
+    for number, line in enumerate(whole.split(b"\n"), 1):
         if not line.strip():
             continue
         try:
@@ -160,17 +202,20 @@ def _records(path: Path, data: bytes) -> Iterable[Decision]:
 
 
 def append(path: Path, decision: Decision) -> None:
-    """Add one record at the end, flushed to the disk; other writers wait. Raises ValueError when a line is broken."""
+    """Add one record at the end, flushed to the disk; other writers wait. Raises ValueError when a line is broken.
+
+    A last line that was cut short gives way to it: half a record was never on record.
+    """
     new = not path.exists()
     with path.open("ab+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        before = read(path)
-        file.seek(0, os.SEEK_END)
-        if before and file.tell():
-            file.seek(-1, os.SEEK_END)
-            gap = b"" if file.read(1) == b"\n" else b"\n"
-        else:
-            gap = b""
+        data = _contents(path)
+        for _ in _records(path, data):
+            pass
+        if tail := _torn(data):
+            data = data[: -len(tail)]
+            file.truncate(len(data))
+        gap = b"\n" if data and not data.endswith(b"\n") else b""
         # One write: a reader at the same moment sees the whole line or none of it.
         file.write(gap + json.dumps(asdict(decision), ensure_ascii=False).encode() + b"\n")
         file.flush()
@@ -197,11 +242,8 @@ class Conflict:
         return f"{self.key}, {self.about}: " + ", ".join(f"{who} says {what}" for who, what in self.said)
 
 
-def settle(records: Iterable[Decision]) -> tuple[dict[str, tuple[Decision, ...]], tuple[Conflict, ...]]:
-    """(decisions in force by key, conflicts): the last record of each person about a subject, if all agree.
-
-    Notes (about mark) cannot conflict. Decisions of a key are in order of about, value and who.
-    """
+def last_words(records: Iterable[Decision]) -> dict[str, tuple[Decision, ...]]:
+    """What each person said last on each subject and has not taken back, by key, in order of about, value and who."""
     latest: dict[tuple[str, str, str], dict[str, Decision]] = defaultdict(dict)
     for record in records:
         whole = record.verdict == UNDO and record.about == "artifact" and not record.value
@@ -210,14 +252,28 @@ def settle(records: Iterable[Decision]) -> tuple[dict[str, tuple[Decision, ...]]
             latest[subject].pop(record.who, None)
             if record.verdict != UNDO:
                 latest[subject][record.who] = record
+    words: dict[str, tuple[Decision, ...]] = {}
+    for subject, said in sorted(latest.items()):
+        if said:
+            words[subject[0]] = (*words.get(subject[0], ()), *(said[who] for who in sorted(said)))
+    return words
+
+
+def settle(records: Iterable[Decision]) -> tuple[dict[str, tuple[Decision, ...]], tuple[Conflict, ...]]:
+    """(decisions in force by key, conflicts): the last record of each person about a subject, if all agree.
+
+    Notes (about mark) cannot conflict. Decisions of a key are in order of about, value and who.
+    """
     settled: dict[str, tuple[Decision, ...]] = {}
     conflicts = []
-    for (key, about, which), said in sorted(latest.items()):
-        words = tuple(sorted((who, decision.said()) for who, decision in said.items()))
-        if about != "mark" and len({decision.position() for decision in said.values()}) > 1:
-            conflicts.append(Conflict(key, f"{about} {which}".strip(), words))
-        elif said:
-            settled[key] = (*settled.get(key, ()), *(said[who] for who in sorted(said)))
+    for key, words in last_words(records).items():
+        for (_, about, which), group in groupby(words, lambda decision: decision.subject):
+            own = tuple(group)
+            if about != "mark" and len({decision.position() for decision in own}) > 1:
+                said = tuple(sorted((decision.who, decision.said()) for decision in own))
+                conflicts.append(Conflict(key, f"{about} {which}".strip(), said))
+            else:
+                settled[key] = (*settled.get(key, ()), *own)
     return settled, tuple(conflicts)
 
 
@@ -226,44 +282,60 @@ def find(decisions: Iterable[Decision], about: str, value: str = "") -> Decision
     return next((d for d in decisions if d.subject[1:] == (about, value)), None)
 
 
-def verdict_code(facts: Mapping[str, Any], bits: Mapping[str, int], decisions: Iterable[Decision]) -> int | None:
-    """Sum of the bits whose artifact is there: a person's word, else our own verdict in `facts`.
-
-    None when either is missing for one of the artifacts: then nobody can say that it is clean.
-    """
-    own, code = tuple(decisions), 0
-    for artifact, bit in bits.items():
-        decided = find(own, "artifact", artifact)
-        there = facts.get(artifact)
-        if decided is not None:
-            there = decided.verdict == "confirm"
-        if there is None:
-            return None
-        code += bit if there else 0
-    return code
-
-
-def check_sound(folder: Folder, decision: Decision) -> None:
-    """Raise ValueError for a trim of samples without sound; keys in quarantine alone are taken at their word."""
-    if decision.about != "trim" or decision.verdict == UNDO:
+def check_effect(folder: Folder, decision: Decision) -> None:
+    """Raise ValueError, saying why, for a decision that nothing would follow, as a trim of what has no sound."""
+    if decision.verdict == UNDO:
         return
-    rows = folder.index.filter(pc.equal(folder.index["key"], decision.key)).to_pylist()
-    if rows and all(row.get("samples") is None for row in rows):
-        configs = ", ".join(sorted(row["config"] for row in rows))
-        raise ValueError(
-            f"{decision.key} of {configs} has no sound whose samples a trim could count. Decide about a key with sound"
+    kept, out = (table.filter(pc.equal(table["key"], decision.key)) for table in (folder.index, folder.quarantine))
+    if decision.verdict in OF_ROWS and not out.num_rows:
+        raise ValueError(f"{decision.key} was not left out: nothing to {decision.verdict}. Did you mean 'leave out'?")
+    if not (folder.path / DECIDABLE).is_file():
+        # A folder without its working state, such as a downloaded one: the build that follows tells.
+        return
+    can = json.loads((folder.path / DECIDABLE).read_text())
+    configs = sorted({*kept["config"].to_pylist(), *out["config"].to_pylist()})
+    if not any(decision.fits(can.get(config, {})) for config in configs):
+        rest = "; ".join(f"{about} ({', '.join(said)})" for about, said in sorted(can.get(configs[0], {}).items()))
+        silent = (
+            "no sound that is trimmed" if decision.about == "trim" else f"nothing that follows {decision.words()!r}"
         )
+        raise ValueError(f"{decision.key} of {', '.join(configs)} has {silent}. What can be decided there: {rest}")
+
+
+def row_digest(row: Mapping[str, Any]) -> str:
+    """What a row of the quarantine stands for: the digest of its source, else of its place and reason."""
+    text = json.dumps([row["place"], row["reason"]])
+    return str(row["source_digest"]) or hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_current(decision: Decision, digests: Collection[str]) -> bool:
+    """Whether a decision is about the sample as it is; `digests` are of what there is under its key, () for unknown.
+
+    A wish to try again holds for anything that comes of it.
+    """
+    return not decision.seen or not digests or decision.seen in digests or decision.verdict == "retry"
 
 
 def shown(folder: Folder, key: str) -> str:
-    """sha256 of what a person sees of a sample: its media by config and name, or its quarantine rows.
+    """What a decision about a sample is about: the digest of its source, or what its quarantine row stands for.
 
-    Raises FolderError for a key that the folder knows nothing of.
+    Neither decisions nor options change it. Raises FolderError for a key that the folder knows nothing of.
     """
-    rows = folder.index.filter(pc.equal(folder.index["key"], key)).select(["config", "fields"]).to_pylist()
-    seen: list[Any] = sorted([row["config"], [[e["name"], e["sha256"]] for e in row["fields"]]] for row in rows)
-    if not seen:
-        seen = folder.quarantine.filter(pc.equal(folder.quarantine["key"], key)).to_pylist()
-    if not seen:
+    digests = folder.index["source_digest"].filter(pc.equal(folder.index["key"], key)).to_pylist()
+    if not digests:
+        rows = folder.quarantine.filter(pc.equal(folder.quarantine["key"], key)).to_pylist()
+        digests = sorted({row_digest(row) for row in rows})
+    if not digests:
         folder.rows(key)
-    return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
+    return str(digests[0])
+
+
+def out_of_date(folder: Folder, records: Iterable[Decision]) -> tuple[Decision, ...]:
+    """Last words about samples that are not what they were when they were said, by key: the next build reports them."""
+    digests: dict[str, set[str]] = defaultdict(set)
+    for row in folder.index.select(["key", "source_digest"]).to_pylist():
+        digests[row["key"]].add(row["source_digest"])
+    for row in folder.quarantine.select(["key", "place", "reason", "source_digest"]).to_pylist():
+        digests[row["key"]].add(row_digest(row))
+    words = last_words(records)
+    return tuple(d for key in sorted(words) for d in words[key] if not is_current(d, digests.get(key, set()) - {""}))

@@ -48,7 +48,7 @@ def index_schema(configs: tuple[Config, ...]) -> pa.Schema:
 
 def index_row(sidecar: Mapping[str, Any], sample: Mapping[str, Any]) -> dict[str, Any]:
     where = {"config": sidecar["config"], "split": sidecar["split"], "shard": sidecar["file"]}
-    own = {name: sample[name] for name in ("key", "row", "identity", "fields")}
+    own = {name: sample[name] for name in ("key", "row", "identity", "source_digest", "fields")}
     return {**where, **own, **sample["facts"]}
 
 

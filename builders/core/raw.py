@@ -23,6 +23,7 @@ _LOCAL_HEADER, _LOCAL_LENGTHS = 30, 26
 """Bytes before a zip member's name, and where the lengths of its name and extra field stand in them."""
 
 
+_BLOCK = 1 << 20
 MAX_ENTRIES = 2_000_000
 """Members of one archive; the largest real one, VoxCeleb2's dev set, has about 1,240,000 with its folders."""
 LEADS_OUT = "a link that leads out of the release"
@@ -74,6 +75,14 @@ class Raw(ABC):
     @abstractmethod
     def close(self) -> None:
         """Release file handles."""
+
+    def checksum(self, name: str) -> tuple[int, int]:
+        """(size in bytes, CRC-32) of one file, read through. Raises ValueError and FileNotFoundError as `open` does."""
+        size = crc = 0
+        with self.open(name) as file:
+            while block := file.read(_BLOCK):
+                size, crc = size + len(block), zlib.crc32(block, crc)
+        return size, crc
 
     def _too_large(self, name: str, size: int, limit: int) -> ValueError:
         return ValueError(f"{self.label}/{name}: {size:,} bytes, expected at most {limit:,}; not read")
@@ -269,6 +278,14 @@ class Zip(Raw):
         self._file.seek(info.header_offset + _LOCAL_LENGTHS)
         start = info.header_offset + _LOCAL_HEADER + sum(struct.unpack("<HH", self._file.read(4)))
         return cast(BinaryIO, Window(self._file, start, info.file_size))
+
+    def checksum(self, name: str) -> tuple[int, int]:
+        """As the archive's directory states them; what is read is held against them."""
+        try:
+            info = self._zip.getinfo(name)
+        except KeyError:
+            raise FileNotFoundError(f"{self.label}/{name}: not in the archive") from None
+        return info.file_size, info.CRC
 
     def close(self) -> None:
         self._zip.close()

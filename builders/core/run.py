@@ -15,20 +15,22 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from ...loaders.durable import PART
+from ...loaders.durable import PART, write_json
 from ...loaders.folder import FolderError
 from ...loaders.names import nearest
 from . import card
 from .builder import Builder, ReleaseOptions, Unit, find
+from .decisions import DECIDABLE
 from .engine import engine
+from .followed import Followed
 from .plan import Plan, make, reconcile
 from .raw import Folder, open_raw
-from .review import Followed, open_review
+from .review import open_review
 from .shard import Progress, ShardJob, ShardResult, close_releases, is_done
 from .stage import Rejection
 from .writers import WRITERS
 
-LAYOUT = 2
+LAYOUT = 3
 """Raised when the same release and options give other bytes than before."""
 SPARE_BYTES = 64 << 20
 DECIDING = (
@@ -205,8 +207,14 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
         tell = progress(total, total - sum(job.spec.size for job in missing)) if progress else None
         for result in engine(options.workers)(missing, options.workers, tell):
             report.add(result)
+<<<<<<< HEAD
         report.decisions = card.finish(options.out, builder, plan, review, raw)
         raw.close()
+=======
+        can = {name: builder.decidable(builder.config(name)) for name in plan.options["configs"]}
+        write_json(options.out / DECIDABLE, can)
+        report.decisions = card.finish(options.out, builder, plan, review)
+>>>>>>> 916a666 (Tell out-of-date decisions, refuse what nothing follows, count agreement with Cohen's kappa)
         _count(report, options.out)
         report.elapsed = time.perf_counter() - started
         _record(options, report)

@@ -5,7 +5,7 @@ import json
 import os
 import resource
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from ...loaders.sample import SPLITS, Config, Sample, check_key
 from .builder import Builder, ReleaseOptions, Unit, find
 from .plan import ShardSpec
 from .raw import Folder, open_raw
-from .review import applied, left_out
+from .review import applied, in_force, left_out
 from .review import digest as review_digest
+from .source_files import Checksums
 from .stage import Attempts, Clock, Rejection
 from .writers import WRITERS, ShardWriter, facts_json
 
@@ -120,17 +121,21 @@ def build(job: ShardJob, progress: Progress | None = None) -> ShardResult:
     part = job.out / (relative + PART)
     part.parent.mkdir(parents=True, exist_ok=True)
     attempt, rejections, samples = Attempts(clock), list[Rejection](), list[dict[str, Any]]()
-    writer = WRITERS[job.format](part, config)
+    writer, checksums = WRITERS[job.format](part, config), Checksums(raw)
     for unit in job.spec.units:
-        outcome = attempt(lambda unit=unit: _items(builder, raw, unit, clock), _reject(unit))  # type: ignore[misc]
+        said = in_force(unit, lambda key, unit=unit: checksums.digest(builder.source_files(unit, key)))  # type: ignore[misc]
+        outcome = attempt(lambda unit=said: _items(builder, raw, unit, clock), _reject(unit))  # type: ignore[misc]
         for item in [outcome] if isinstance(outcome, Rejection) else outcome:
+            with clock("source"):
+                key = item.key if isinstance(item, Rejection) else item[0].key
+                digest = checksums.digest(builder.source_files(unit, key))
             if isinstance(item, Rejection):
-                rejections.append(item)
+                rejections.append(replace(item, source_digest=digest))
                 continue
             sample, row = item
             with clock("write"):
                 writer.add(sample)
-            samples.append(row | {"row": len(samples)})
+            samples.append(row | {"row": len(samples), "source_digest": digest})
         result.read_bytes += unit.size
         if progress:
             progress(unit.size)

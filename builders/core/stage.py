@@ -52,6 +52,8 @@ class Rejection:
     kind: str = "Reject"
     measured: str = ""
     """Facts of the candidate known by then, as JSON."""
+    source_digest: str = ""
+    """Of what the release holds of it; "" for what was left out while listing."""
 
     def row(self) -> dict[str, str]:
         """As plain text: file names on a disk need not be valid Unicode, a table's cells must."""

@@ -14,6 +14,7 @@ from ..core.builder import Unit
 from ..core.decisions import find
 from ..core.raw import Folder
 from ..core.review import left_out
+from ..core.source_files import SourceFiles
 from ..core.stage import Attempts, Clock, Reject, Rejection, as_json
 from .candidate_alignment import jpeg, on_white
 from .candidate_examination import Candidate, Examination, Fit, read_photo
@@ -106,6 +107,12 @@ def _strays(strays: list[tuple[ReleaseFile, str]]) -> Iterator[Rejection]:
         further = f"{len(strays) - MAX_STRAYS:,} further pictures, the last: {strays[-1][1]}"
         counted = as_json({FACES.name: len(strays) - MAX_STRAYS})
         yield Rejection("", FACES.name, "", "list", strays[-1][0].place, further, measured=counted)
+
+
+def candidate_files(unit: Unit, key: str) -> SourceFiles | None:
+    """The photo of a key; of a whole person's unit, all photos."""
+    at = [place for number, *place in unit.details["pictures"] if key in (f"{unit.key}_{number:04d}", unit.key)]
+    return SourceFiles(tuple((archive, name) for archive, name in at)) if at else None
 
 
 def read_candidates(raw: Folder, unit: Unit, how: CandidateOptions, clock: Clock) -> Iterator[Sample | Rejection]:

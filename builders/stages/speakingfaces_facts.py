@@ -108,7 +108,7 @@ DECIDED = (
     Fact("artifact_audio", pa.int8(), "0 clean, 1 background noise: likewise"),
     Fact("artifact_flicker", pa.int8(), "0 clean, 1 jumps sideways: likewise; the release has no code for it"),
 )
-VERDICTS = {
+ARTIFACT_CODES = {
     "artifact_thermal": {"frozen": 1},
     "artifact_visual": {"blurred": 1, "chin_cut": 2},
     "artifact_audio": {"noisy": 1},

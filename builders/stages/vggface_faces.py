@@ -16,6 +16,7 @@ from ...loaders.sample import SPLIT_GROUP, Config, Fact, Field, Sample
 from ...models.core.detectors import Box, Detector, Face
 from ..core.builder import Unit
 from ..core.raw import Folder
+from ..core.source_files import SourceFiles
 from ..core.stage import Attempts, Clock, Reject, Rejection
 from .release_files import read_file
 from .vggface_boxes import PublishedBox
@@ -77,6 +78,13 @@ PictureRow = tuple[str, str, bool, list[Any] | None]
 def packed(pictures: Sequence[PictureRow]) -> str:
     """Pictures of a unit as text: 1.9 million rows of lists would fill 2 GB while a build is planned."""
     return json.dumps(pictures, ensure_ascii=False, separators=(",", ":"))
+
+
+def face_files(unit: Unit, key: str) -> SourceFiles | None:
+    """The picture of a key with the box published for it; of a whole person's unit, all pictures."""
+    pictures = [row for row in json.loads(unit.details["pictures"]) if key in (row[0], unit.key)]
+    files = tuple((unit.details["place"], name) for _, name, _, _ in pictures)
+    return SourceFiles(files, [box for _, _, _, box in pictures]) if pictures else None
 
 
 def read_faces(raw: Folder, unit: Unit, how: VoxVggOptions, clock: Clock) -> Iterator[Sample | Rejection]:

@@ -1,15 +1,18 @@
 """People's decisions: read strictly, settled by the last word of each, applied to the shards concerned alone."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 
 import pytest
 from facevox import decide
 from facevox.builders.core import shard as shard_module
-from facevox.builders.core.decisions import ARTIFACTS, Decision, append, read, settle, verdict_code
+from facevox.builders.core.decisions import ARTIFACTS, Decision, append, read, settle, torn
+from facevox.builders.core.review import verdict_code
 from facevox.builders.core.run import BuildOptions, run
 from facevox.builders.population.clips import ForgeOptions
 from facevox.builders.population.faults import members, rewrite
@@ -89,15 +92,43 @@ def test_a_line_that_is_no_record_is_named_by_file_and_number(tmp_path, change, 
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("line", [b"{", b"[1]", b'{"key": "a"}', b"\xff\xfe", b"[" * 100_000])
+@pytest.mark.parametrize("line", [b"{\n", b"[1]", b'{"key": "a"}', b"\xff\xfe", b"[" * 100_000])
 def test_broken_lines_are_refused_and_nothing_is_added_to_them(tmp_path, line):
     file = tmp_path / "review.jsonl"
-    file.write_bytes(json.dumps(GOOD).encode() + b"\n" + line)
+    broken = json.dumps(GOOD).encode() + b"\n" + line
+    file.write_bytes(broken)
     with pytest.raises(ValueError, match="line 2"):
         read(file)
     with pytest.raises(ValueError, match="line 2"):
         append(file, said("ann", "confirm"))
-    assert file.read_bytes().endswith(line)
+    assert file.read_bytes() == broken
+
+
+@pytest.mark.parametrize("cut", [1, 30, -4, -1])
+@pytest.mark.parametrize("rest", [b"", b"\0" * 40])
+def test_a_last_line_cut_short_by_a_crash_is_told_and_costs_no_other(tmp_path, cut, rest):
+    """Any beginning of a record, or zeros where the disk had not got further: no record, and nothing sticks to it."""
+    file = tmp_path / "review.jsonl"
+    append(file, said("ann", "confirm"))
+    whole = file.read_bytes()
+    append(file, said("Ändi", "overturn"))
+    last = file.read_bytes()[len(whole) : -1]
+    assert not torn(file)
+    file.write_bytes(whole + (rest or last[:cut]))
+    assert [record.who for record in read(file)] == ["ann"]
+    assert "line 2: cut short after" in torn(file)
+    append(file, said("cem", "confirm"))
+    assert [record.who for record in read(file)] == ["ann", "cem"]
+    assert file.read_bytes().startswith(whole)
+    assert not torn(file)
+
+
+def test_a_record_without_a_line_end_is_a_record(tmp_path):
+    file = tmp_path / "review.jsonl"
+    file.write_text(json.dumps(GOOD))
+    assert not torn(file)
+    append(file, said("ben", "confirm"))
+    assert [record.who for record in read(file)] == ["ann", "ben"]
 
 
 def test_records_survive_the_file(tmp_path):
@@ -112,21 +143,6 @@ def test_records_survive_the_file(tmp_path):
 # --- builds ---
 
 SAME = {"configs": ("utterances",), "shard_mb": 1}
-
-
-@pytest.fixture(scope="module")
-def few(tmp_path_factory):
-    """Three people in three splits, two utterances each: three shards."""
-    out = tmp_path_factory.mktemp("few") / "release"
-    forge(out, ForgeOptions(subjects=3, positions=1, utterances=1, frames=6, stills_frames=0, size="small"))
-    return out
-
-
-@pytest.fixture(scope="module")
-def undecided(few, tmp_path_factory, build_folder):
-    out = tmp_path_factory.mktemp("undecided") / "out"
-    build_folder(few, out, **SAME)
-    return out
 
 
 @pytest.fixture
@@ -145,6 +161,11 @@ def decisions_on(out) -> list[str]:
     decide(out, keys[-1], about="quarantine", verdict="leave out", reason="someone else", who="ben")
     assert not ours["decisions"]
     return [keys[0], keys[-1]]
+
+
+def shard_of(out, key: str) -> str:
+    """`utterances/train-00000`: its sidecar tells which words of people were handed to it."""
+    return Folder(out).row(key)["shard"].removeprefix("data/").removesuffix(".tar")
 
 
 def without_review(files: dict[str, bytes]) -> dict[str, bytes]:
@@ -197,11 +218,11 @@ def test_conflicts_and_strangers_are_told_and_change_nothing(few, undecided, out
     options = BuildOptions("speakingfaces", str(few), out, release=SpeakingFacesOptions(detector="none"), **SAME)
     words = run(options).lines()
     assert any(f"in conflict, not applied: {key}, artifact blurred: ann says confirm" in line for line in words)
-    assert any("no sample for 999_1_2_1_0001 (artifact by ben)" in line for line in words)
+    assert any("no sample for 999_1_2_1_0001 (artifact blurred overturn by ben)" in line for line in words)
     card = (out / "README.md").read_text()
     assert "ben says overturn" in card
     assert "999_1_2_1_0001" in card
-    same = {"README.md", "checksums.sha256", "review.jsonl"}
+    same = {"README.md", "checksums.sha256", "review.jsonl", f".build/shards/{shard_of(out, key)}.json"}
     before, after = tree(undecided), tree(out)
     assert {n: d for n, d in after.items() if n not in same} == {n: d for n, d in before.items() if n not in same}
 
@@ -275,15 +296,26 @@ def test_a_trim_that_cannot_be_followed_is_a_row_not_a_crash(few, out, build_fol
     assert "does not hold" not in card
 
 
-def test_silent_pictures_are_not_trimmed(tmp_path, build_folder):
+def test_what_nothing_would_follow_is_refused_with_the_reason(tmp_path, build_folder):
     silent = ForgeOptions(subjects=3, positions=1, utterances=1, frames=6, stills_frames=2, size="small")
     forge(tmp_path / "release", silent)
     folder = build_folder(tmp_path / "release", tmp_path / "out", configs=("stills",), limit=1)
     key = folder.index["key"][0].as_py()
-    with pytest.raises(ValueError, match=f"{key} of stills has no sound"):
-        decide(folder.path, key, about="trim", value=6300, verdict="change", who="ann")
+    can = (
+        "What can be decided there: artifact (blurred, chin_cut, flickers, frozen); mark (note); quarantine (leave out"
+    )
+    for about, verdict, value, words in (
+        ("trim", "change", 6300, f"{key} of stills has no sound that is trimmed. {can}"),
+        ("artifact", "confirm", "noisy", f"{key} of stills has nothing that follows 'artifact noisy confirm'. {can}"),
+        ("face", "keep", None, f"{key} of stills has nothing that follows 'face keep'. {can}"),
+        ("quarantine", "retry", None, f"{key} was not left out: nothing to retry. Did you mean 'leave out'?"),
+        ("quarantine", "accept", None, f"{key} was not left out: nothing to accept. Did you mean 'leave out'?"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(words)):
+            decide(folder.path, key, about=about, value=value, verdict=verdict, who="ann")
     assert not (folder.path / "review.jsonl").exists()
     decide(folder.path, key, about="trim", verdict="undo", who="ann")
+    decide(folder.path, key, about="artifact", value="frozen", verdict="confirm", who="ann")
 
 
 def test_a_kill_before_the_sidecar_leaves_no_shard_that_passes_for_another(few, out, build_folder, tree, monkeypatch):
@@ -340,13 +372,29 @@ def test_the_command_writes_what_the_build_reads(few, out, capsys):
     assert "review.jsonl, line 1: not JSON" in capsys.readouterr().err
 
 
-def test_decisions_of_many_writers_at_once_are_all_kept(out):
+WRITER = """
+import sys, time
+from facevox import decide
+out, key, who, start = sys.argv[1:]
+time.sleep(max(0, float(start) - time.time()))
+for number in range(12):
+    decide(out, key, about="mark", verdict="note", reason=str(number), who=who)
+"""
+
+
+def test_two_reviewers_at_once_lose_nothing_and_share_no_line(out):
     key = Folder(out).index["key"][0].as_py()
-    once = f"decide({str(out)!r}, {key!r}, about='mark', verdict='note', who='ann')"
-    script = f"from facevox import decide\nfor _ in range(5): {once}"
-    running = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(2)]
+    append(out / "review.jsonl", said("ann", "confirm", key=key))
+    with (out / "review.jsonl").open("ab") as file:
+        file.write(b'{"key": "' + key.encode())
+    words = [[sys.executable, "-c", WRITER, str(out), key, who, str(time.time() + 2)] for who in ("ben", "cem")]
+    running = [subprocess.Popen(line) for line in words]
     assert [process.wait() for process in running] == [0, 0]
-    assert len(read(out / "review.jsonl")) == 10
+    records = read(out / "review.jsonl")
+    assert len(records) == 25
+    for who in ("ben", "cem"):
+        assert [record.reason for record in records if record.who == who] == [str(number) for number in range(12)]
+    assert not torn(out / "review.jsonl")
 
 
 def test_an_unknown_folder_is_refused(tmp_path):
