@@ -16,7 +16,20 @@ from starlette.routing import Route
 from ...loaders.durable import write_json
 from ...loaders.folder import Folder, FolderError
 from ...loaders.shards import Shards
-from ..core.decisions import FILE, UNDO, Conflict, Decision, append, check_sound, now, read, settle, shown
+from ..core.agreement import Agreement, agreements
+from ..core.decisions import (
+    FILE,
+    UNDO,
+    Conflict,
+    Decision,
+    append,
+    check_effect,
+    now,
+    out_of_date,
+    read,
+    settle,
+    shown,
+)
 
 MAX_PLACE = 500
 ROWS_KEPT = 256
@@ -164,6 +177,14 @@ class Desk:
         """What a build would follow now, and where people disagree."""
         return settle(self.records())
 
+    def out_of_date(self) -> tuple[Decision, ...]:
+        """Words about samples that have changed since they were said: a build does not follow them."""
+        return out_of_date(self.folder, self.records())
+
+    def agreement(self) -> tuple[Agreement, ...]:
+        """How far every two people agree on what both judged, with Cohen's kappa and each disagreement."""
+        return agreements(self.records())
+
     def own(self) -> dict[tuple[str, str, str], Decision]:
         """The words of this person in force, by subject, oldest first."""
         mine = (record for record in self.records() if record.who == self.who)
@@ -179,12 +200,12 @@ class Desk:
     def decide(self, key: str, about: str, verdict: str, value: str | int | None = None, reason: str = "") -> Decision:
         """Put this person's word on record, on the disk when it returns.
 
-        Raises ValueError for words outside the schema of review.jsonl, FolderError for an unknown key.
+        Raises ValueError for words outside the schema or that nothing would follow, FolderError for an unknown key.
         """
         with self._lock:
             folder = self.folder
             decision = Decision(key, about, verdict, value, reason, self.who, now(), shown(folder, key))
-            check_sound(folder, decision)
+            check_effect(folder, decision)
             before = self.own().get(decision.subject)
             append(self.file, decision)
             if verdict != UNDO:
@@ -209,7 +230,7 @@ class Desk:
         verdict = before.verdict if before else UNDO
         value = None if last.about == "trim" and not before else word.value
         reason = before.reason if before else ""
-        seen = shown(self.folder, last.key)
+        seen = before.seen if before else shown(self.folder, last.key)
         record = Decision(last.key, last.about, verdict, value, reason, self.who, now(), seen)
         append(self.file, record)
         return record
