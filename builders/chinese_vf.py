@@ -8,11 +8,12 @@ import pyarrow as pa
 from ..loaders.sample import Sample
 from .core.builder import Builder, ReleaseOptions, Unit
 from .core.raw import Folder
+from .core.source_files import SourceFiles
 from .core.stage import Clock, Rejection
 from .stages.chinese_vf_candidates import CANDIDATES, candidate_batches
 from .stages.chinese_vf_collection import NAME, TITLE, Collection
 from .stages.chinese_vf_options import SPLITS, VFMR4, ChineseVfOptions
-from .stages.chinese_vf_samples import FACES, SPOKEN, read_samples
+from .stages.chinese_vf_samples import FACES, SPOKEN, read_samples, sample_files
 from .stages.chinese_vf_units import CollectionUnits
 from .stages.voice_listing import BYTES_PER_SECOND, SPEECH2FACE_BYTES
 
@@ -64,6 +65,9 @@ class ChineseVf(Builder):
         if table != CANDIDATES.name:
             yield from super().rows(raw, table, planned)
         yield from candidate_batches(self._of(raw), {config: frozenset(keys) for config, keys in planned.items()})
+
+    def source_files(self, unit: Unit, key: str) -> SourceFiles | None:
+        return sample_files(unit, key)
 
     def expected_bytes(self, unit: Unit) -> float:
         names = self.how.feature_names if unit.config == SPOKEN.name else ()

@@ -207,14 +207,10 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
         tell = progress(total, total - sum(job.spec.size for job in missing)) if progress else None
         for result in engine(options.workers)(missing, options.workers, tell):
             report.add(result)
-<<<<<<< HEAD
-        report.decisions = card.finish(options.out, builder, plan, review, raw)
-        raw.close()
-=======
         can = {name: builder.decidable(builder.config(name)) for name in plan.options["configs"]}
         write_json(options.out / DECIDABLE, can)
-        report.decisions = card.finish(options.out, builder, plan, review)
->>>>>>> 916a666 (Tell out-of-date decisions, refuse what nothing follows, count agreement with Cohen's kappa)
+        report.decisions = card.finish(options.out, builder, plan, review, raw)
+        raw.close()
         _count(report, options.out)
         report.elapsed = time.perf_counter() - started
         _record(options, report)

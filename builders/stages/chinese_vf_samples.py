@@ -11,6 +11,7 @@ from ...loaders.sample import Config, Fact, Field, Sample
 from ..core.builder import Unit
 from ..core.decisions import DECISIONS
 from ..core.raw import Folder
+from ..core.source_files import SourceFiles
 from ..core.stage import Attempts, Clock, Reject, Rejection
 from .chinese_vf_options import ChineseVfOptions
 from .chinese_vf_units import file_name
@@ -73,14 +74,30 @@ SPOKEN = Config(
 )
 
 
+def sample_files(unit: Unit, key: str) -> SourceFiles | None:
+    """The file of a key; of a whole video's unit, all files."""
+    stem = _stem(unit)
+    rows = [row for row in unit.details["rows"].split("\n") if key in (f"{stem}_{row.partition(',')[0]}", unit.key)]
+    return SourceFiles(tuple(_at(unit, row) for row in rows)) if rows else None
+
+
+def _stem(unit: Unit) -> str:
+    return unit.key if unit.samples > 1 else "_".join(unit.key.split("_")[:2])
+
+
+def _at(unit: Unit, row: str) -> tuple[str, str]:
+    """Archive and name of a row's file."""
+    archive, within = unit.details["folders"][int(row.rpartition(",")[2])]
+    return archive, within + file_name(unit.config, row.partition(",")[0])
+
+
 def read_samples(raw: Folder, unit: Unit, how: ChineseVfOptions, clock: Clock) -> Iterator[Sample | Rejection]:
     """Faces or voices of one video in order of time; a row for every one that cannot be read."""
     attempt, read = Attempts(clock), _face if unit.config == FACES.name else _voice
-    stem = unit.key if unit.samples > 1 else "_".join(unit.key.split("_")[:2])
+    stem = _stem(unit)
     for row in unit.details["rows"].split("\n"):
-        moment, *cells, folder = row.split(",")
-        archive, within = unit.details["folders"][int(folder)]
-        at = [archive, within + file_name(unit.config, moment)]
+        moment, *cells, _ = row.split(",")
+        at = list(_at(unit, row))
         key, place = f"{stem}_{moment}", "/".join(filter(None, at))
         numbers = [float(cell) for cell in cells]
 

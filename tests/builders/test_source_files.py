@@ -27,6 +27,18 @@ FACES = {
 }
 MEL = {"vox1/mel_spectrograms/Ann_Ames/id10001_aaaaaaaaaaa_00002.pickle": b"m"}
 PHOTOS = {f"vox1/Ann_Ames/{number}.jpg": b"%d" % number for number in (4, 7)}
+CHINESE = {
+    "meta/speakers.csv": b"speaker_id,gender,n_videos,n_segments,n_faces,fold\ncvf0001,f,1,1,2,0\n",
+    "meta/videos.csv": b"video_id,speaker_id,source,duration_s,fps,gt_start_s,gt_end_s\n"
+    b"v0001,cvf0001,talk,30,25,0,12\n",
+    "config.json": b"{}",
+    "candidates/face.csv": b"speaker_id,video_id,frame_ms,k,x,y,w,h,det_conf,score,kept,reason\n"
+    b"cvf0001,v0001,0,0,1,2,3,4,0.9,0.9,1,\ncvf0001,v0001,1000,0,1,2,3,4,0.9,0.9,1,\n",
+    "candidates/voice.csv": b"speaker_id,video_id,start_ms,end_ms,score,kept,reason\ncvf0001,v0001,0,3000,0.9,1,\n",
+    "face/cvf0001/v0001/00000000_0.jpg": b"0",
+    "face/cvf0001/v0001/00001000_0.jpg": b"1",
+    "voice/cvf0001/v0001/00000000_00003000.wav": b"2",
+}
 
 
 def keys(unit: Unit) -> list[str]:
@@ -37,6 +49,8 @@ def keys(unit: Unit) -> list[str]:
     if "clips" in unit.details:
         clips = [clip["key"] for clip in unit.details["clips"]]
         return [unit.key, *clips, *(f"{key}_0002" for key in clips)]
+    if "rows" in unit.details and unit.samples > 1:
+        return [unit.key, *(f"{unit.key}_{row.partition(',')[0]}" for row in unit.details["rows"].split("\n"))]
     return [unit.key, *(f"{unit.key}_{number:04d}" for number, *_ in pictures)]
 
 
@@ -60,6 +74,8 @@ def digests(builder: Builder, release: Path) -> dict[str, str]:
         ("avspeech", {}, AVSPEECH, "videos/bbbbbbbbbbb.mp4", ["00001000_00004000", "00005000_00008000"]),
         ("vox_vgg", {"detector": "dlib-hog"}, VOX_VGG, "vggface1/Ann_Ames/2.jpg", ["id10001", "_00000002"]),
         ("vox_vgg", {"detector": "dlib-hog"}, VOX_VGG, f"wav/{VOICE}2.wav", ["_00002"]),
+        ("chinese_vf", {}, CHINESE, "face/cvf0001/v0001/00001000_0.jpg", ["v0001", "_00001000_0000"]),
+        ("chinese_vf", {}, CHINESE, "voice/cvf0001/v0001/00000000_00003000.wav", ["_00003000"]),
         ("hq_voxceleb", {"detector": "none"}, HQ | FACES, "vox1/origin_faces/Ann_Ames/2.jpg", ["_0002"]),
         ("hq_voxceleb", {"detector": "none"}, HQ | FACES | MEL, next(iter(MEL)), ["_00002"]),
         ("hq_voxceleb", {"source": "candidates"}, HQ | PHOTOS, "vox1/Ann_Ames/7.jpg", ["id10001", "_0007"]),
