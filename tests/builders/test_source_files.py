@@ -74,7 +74,7 @@ def digests(builder: Builder, release: Path) -> dict[str, str]:
         ("avspeech", {}, AVSPEECH, "videos/bbbbbbbbbbb.mp4", ["00001000_00004000", "00005000_00008000"]),
         ("vox_vgg", {"detector": "dlib-hog"}, VOX_VGG, "vggface1/Ann_Ames/2.jpg", ["id10001", "_00000002"]),
         ("vox_vgg", {"detector": "dlib-hog"}, VOX_VGG, f"wav/{VOICE}2.wav", ["_00002"]),
-        ("chinese_vf", {}, CHINESE, "face/cvf0001/v0001/00001000_0.jpg", ["v0001", "_00001000_0000"]),
+        ("chinese_vf", {}, CHINESE, "face/cvf0001/v0001/00001000_0.jpg", ["v0001", "_00001000_000"]),
         ("chinese_vf", {}, CHINESE, "voice/cvf0001/v0001/00000000_00003000.wav", ["_00003000"]),
         ("hq_voxceleb", {"detector": "none"}, HQ | FACES, "vox1/origin_faces/Ann_Ames/2.jpg", ["_0002"]),
         ("hq_voxceleb", {"detector": "none"}, HQ | FACES | MEL, next(iter(MEL)), ["_00002"]),
