@@ -4,7 +4,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import agreement, bench, build, calibrate, collect, decide, forge, open, show, stats, stream, train, verify  # noqa: A004 - facevox.open is the name users know from zipfile, PIL
+    from .api import (
+        agreement,
+        bench,
+        build,
+        calibrate,
+        collect,
+        decide,
+        forge,
+        open,  # noqa: A004 - facevox.open is the name users know from zipfile, PIL
+        show,
+        stats,
+        stream,
+        train,
+        verify,
+    )
     from .loaders.folder import Folder, FolderError
     from .loaders.huggingface import load_dataset
     from .loaders.stream import Stream, StreamOptions
