@@ -23,7 +23,7 @@ from .desk import Desk, ReviewOptions, View
 from .media import Media
 from .security import Guard
 
-VIEWS = ("artifacts.Artifacts", "faces.Faces", "quarantine.Quarantine", "statistics.Statistics")
+VIEWS = ("artifacts.Artifacts", "faces.Faces", "quarantine.Quarantine", "statistics.Statistics", "collect.Collect")
 """Module and class of every view, in the order of the page's tabs."""
 LOOPBACK = "127.0.0.1"
 PAGE = Path(__file__).parent / "page"

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
@@ -81,13 +81,13 @@ def video_paths(videos: Path) -> Iterator[Entry]:
         raw.close()
 
 
-def list_videos(videos: Path, marks: Marks) -> Listing:
+def list_videos(videos: Path, marks: Marks, read_digest: Callable[[Path], str] | None = None) -> Listing:
     """Videos under their ids, and refusals for those that nobody said whose they are, or turned down.
 
     An id is the name without ending, in lower case, with `-` for all but letters and digits. It becomes `v` and ten
     digits of the content's digest where nothing is left of it, where it names the person's folder, or where an earlier
     video of the speaker has it: ids stay when videos are added, and names of people stay out. The same content twice
-    under one speaker is taken once. Raises ValueError where a speaker has two genders.
+    under one speaker is taken once. `read_digest` may remember digests (default: `digest`). Raises ValueError where a speaker has two genders.
     """
     _check_speakers(marks.speakers.values())
     raw = open_raw(str(videos))
@@ -97,7 +97,7 @@ def list_videos(videos: Path, marks: Marks) -> Listing:
     seen: dict[tuple[str, str], str] = {}
     try:
         for entry in (entry for entry in raw.entries() if entry.name.lower().endswith(ENDINGS)):
-            one = _placed(raw, entry, marks, taken, seen)
+            one = _placed(raw, entry, marks, taken, seen, read_digest or digest)
             (found if isinstance(one, SourceVideo) else refused).append(one)  # type: ignore[arg-type]
     finally:
         raw.close()
@@ -108,11 +108,16 @@ def list_videos(videos: Path, marks: Marks) -> Listing:
 
 
 def _placed(
-    raw: Folder, entry: Entry, marks: Marks, taken: dict[str, set[str]], seen: dict[tuple[str, str], str]
+    raw: Folder,
+    entry: Entry,
+    marks: Marks,
+    taken: dict[str, set[str]],
+    seen: dict[tuple[str, str], str],
+    read_digest: Callable[[Path], str],
 ) -> SourceVideo | Refusal:
     if problem := unsafe(entry.name) or entry.problem:
         return Refusal("", "", "", "list", f"refused: {problem}", ascii(entry.name))
-    content = digest(Path(raw.root) / entry.name)
+    content = read_digest(Path(raw.root) / entry.name)
     who = marks.speakers.get(person_folder(entry.name))
     if who is None:
         reason = "no mark says whose videos these are: expected one about speaker for this folder"

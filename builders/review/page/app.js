@@ -124,7 +124,7 @@ const COMMON = {
   "?": ["all keys", () => help()],
 };
 const NAMES = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", " ": "space", Enter: "↵", Escape: "esc" };
-const cap = (key) => app.el("kbd", {}, key.split("+").map((part) => NAMES[part] || part).join(""));
+const cap = (key) => app.el("kbd", {}, key === "+" ? key : key.split("+").map((part) => NAMES[part] || part).join(""));
 
 function drawKeys() {
   const keys = { ...state.module?.keys, ...COMMON };
@@ -135,7 +135,7 @@ function drawKeys() {
 function help() {
   const sheet = byId("sheet");
   const views = state.desk.views.map((view, at) => [String(at + 1), [`${view.title} view`]]);
-  const keys = [...Object.entries(state.module?.keys || {}), ...Object.entries(COMMON), ...(views.length > 1 ? views : [])];
+  const keys = [...Object.entries({ ...state.module?.keys, ...COMMON }), ...(views.length > 1 ? views : [])];
   const rows = keys.map(([key, [text]]) => app.el("div", {}, app.el("dt", {}, cap(key)), app.el("dd", {}, text)));
   sheet.replaceChildren(
     app.el("h2", {}, "Keys"),
