@@ -1,10 +1,16 @@
 """The command `facevox collect`."""
 
 import argparse
+import getpass
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .cli_options import add_options, chosen
+from .cli_review import add_page
+
+if TYPE_CHECKING:
+    from .builders.stages.collection_options import CollectOptions
 
 DESCRIPTION = """Collect faces and voices of marked people from their videos, as Chinese_VF was made: faces by MTCNN at
 one frame a second, cut at 1.3 times their box; voice windows by the corrected Algorithm 1; each scored by its cosine
@@ -25,9 +31,13 @@ OUT receives
   config.json                               all parameters, networks and thresholds; written last
 
 Thresholds are calibrated on the ground truths of the other speakers, of which at most 1 % may pass; with fewer than ten
-speakers they do not go below the embedder's own. The same command again resumes after any interruption."""
+speakers they do not go below the embedder's own. The same command again resumes after any interruption.
+
+Without --marks a page opens in the browser on which V/marks.jsonl is made, and the collection seen before it is written
+(docs/collecting.md). With --marks nothing is asked: the same videos and marks give the same bytes."""
 
 EPILOG = """examples:
+  facevox collect V                                       mark V on a page in the browser; detect, judge, write
   facevox forge chinese_vf --out V                        made-up talkers with marks and known truth
   facevox collect V --marks V/marks.jsonl --out C         the collection
   facevox collect V --marks V/marks.jsonl --out C --tau-voice 0.7      decided anew; no video is scanned again
@@ -45,6 +55,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", given: 
     parser.add_argument("--out", type=Path, help="the collection to make or resume (default: VIDEOS-collected)")
     parser.add_argument("--workers", type=int, default=1, help="processes, about one per core (default: 1)")
     parser.add_argument("--dry-run", action="store_true", help="only list: videos, their length, what is left out")
+    add_page(parser)
     parser.set_defaults(run=collect_folder)
     for what in ("face", "voice"):
         text = f"least cosine of a kept {what} (default: that of the marks, else calibrated)"
@@ -56,6 +67,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", given: 
 
 
 def collect_folder(options: argparse.Namespace) -> int:
+    """With --marks or --dry-run without the page, else on the page."""
     from .api import collect
     from .builders.stages.collection import estimate
     from .builders.stages.collection_options import CollectOptions
@@ -67,9 +79,21 @@ def collect_folder(options: argparse.Namespace) -> int:
         "tau_voice": options.tau_voice,
         **chosen(options, CollectOptions),
     }
+    if options.marks is None and not options.dry_run:
+        return _open_page(options, CollectOptions(options.videos, out, **picked))
     if options.dry_run:
         print(*estimate(CollectOptions(options.videos, out, options.marks, **picked)), sep="\n")
         return 0
     report = collect(options.videos, out, marks=options.marks, progress=True, **picked)
     print(*report.lines(), f"{out}: the collection; facevox build chinese_vf --raw {out} --out O", sep="\n")
+    return 0
+
+
+def _open_page(options: argparse.Namespace, collected: "CollectOptions") -> int:
+    from .builders.review.server import ReviewOptions, serve
+    from .builders.stages.collection_folder import check_place
+
+    check_place(collected)
+    who = options.who or getpass.getuser()
+    serve(ReviewOptions(None, "", collected, who, options.port, not options.no_browser, view="collect"))
     return 0

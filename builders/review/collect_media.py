@@ -53,7 +53,7 @@ def facts(path: Path) -> Facts:
             if shot is None:
                 raise ValueError("no frame at its beginning")
             height, width = shot.picture.shape[:2]
-            return Facts(video.seconds, float(video.frame_rate or 0), width, height, video.has_sound)
+            return Facts(video.seconds, float(video.frame_rate or 0), width, height, _has_sound(video))
     except (ValueError, OSError) as error:
         return Facts(0.0, 0.0, 0, 0, False, str(error))
 
@@ -113,6 +113,15 @@ def sound_file(path: Path, start_ms: int, end_ms: int) -> bytes:
     return out.getvalue()
 
 
+def _has_sound(video: Video) -> bool:
+    """Whether there is a sound track that is read."""
+    try:
+        video.sound(0, 100, PEAKS_RATE, silent=True)
+    except ValueError:
+        return False
+    return True
+
+
 def _peaks(video: Video) -> Iterator[NDArray[np.int8]]:
     """(buckets, 2) int8, the lowest and highest sample of each 10 ms, half a minute at a time."""
     length = int(video.seconds * 1000)
@@ -168,7 +177,7 @@ class Waveforms:
 
     def _make(self, path: Path, place: Path) -> None:
         with path.open("rb") as file, open_video(file) as video:
-            parts = list(_peaks(video)) if video.has_sound else []
+            parts = list(_peaks(video)) if _has_sound(video) else []
         peaks = np.concatenate(parts) if parts else np.zeros((0, 2), np.int8)
         with written_aside(place) as part, part.open("wb") as out:
             np.save(out, peaks)

@@ -87,7 +87,8 @@ def list_videos(videos: Path, marks: Marks, read_digest: Callable[[Path], str] |
     An id is the name without ending, in lower case, with `-` for all but letters and digits. It becomes `v` and ten
     digits of the content's digest where nothing is left of it, where it names the person's folder, or where an earlier
     video of the speaker has it: ids stay when videos are added, and names of people stay out. The same content twice
-    under one speaker is taken once. `read_digest` may remember digests (default: `digest`). Raises ValueError where a speaker has two genders.
+    under one speaker is taken once. `read_digest` may remember digests (default: `digest`). Raises ValueError where a
+    speaker has two genders.
     """
     _check_speakers(marks.speakers.values())
     raw = open_raw(str(videos))

@@ -103,11 +103,6 @@ class Video:
         if self.seconds > limits.seconds:
             raise ValueError(f"video of {self.seconds:,.0f} s, expected at most {limits.seconds:,}")
 
-    @property
-    def has_sound(self) -> bool:
-        """Whether there is a sound track, readable or not."""
-        return self._container.streams.best("audio") is not None
-
     def shots(self, moments: Sequence[Fraction]) -> Iterator[Shot | None]:
         """The frame on screen at each of these ascending moments (seconds), as asked for; None beyond the last frame.
 
