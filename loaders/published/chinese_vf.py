@@ -45,7 +45,7 @@ STEPS = {
     ),
 }
 """What the collector and the build leave out, in order."""
-SCORES = tuple(np.linspace(-1, 1, 81).tolist())
+SCORES = tuple(np.linspace(-0.2, 1, 121).tolist())
 QUALITIES = (
     Quality("faces", "score", Measure("score", "similarity of the face", "cosine", SCORES), "tau_face"),
     Quality("voices", "score", Measure("score", "similarity of the voice", "cosine", SCORES), "tau_voice"),
