@@ -123,9 +123,12 @@ def collect(
     check_options("collect", options, [f.name for f in fields(CollectOptions)])
     chosen = CollectOptions(Path(videos), Path(out), None if marks is None else Path(marks), **options)
     with tqdm(unit=" videos", desc="collecting", disable=None if progress else True) as bar:
+        under_way = ""
 
         def tell(step: str, done: int, total: int) -> None:
-            if bar.desc != f"{step}: ":
+            nonlocal under_way
+            if step != under_way:
+                under_way = step
                 bar.set_description(step)
                 bar.reset(total)
             bar.update(done - bar.n)
