@@ -51,21 +51,16 @@ QUALITIES = (
     Quality("voices", "score", Measure("score", "similarity of the voice", "cosine", SCORES), "tau_voice"),
 )
 MEASURES = (
-    (
-        "faces",
-        Measure("det_conf", "score of the face", "detector's own scale", tuple(np.linspace(0.8, 1, 41).tolist())),
-    ),
-    (
-        "faces",
-        Measure("width", "width of the face's picture", "px", tuple(16 * 2 ** (k / 4) for k in range(25)), None, True),
-    ),
-    ("voices", Measure("seconds", "length of the window", "s", tuple(np.linspace(0, 12, 25).tolist()))),
-    ("voices", Measure("speech_seconds", "speech in the window", "s", tuple(np.linspace(0, 12, 25).tolist()))),
+    Measure("det_conf", "score of the face", "detector's own scale", tuple(np.linspace(0.8, 1, 41).tolist())),
+    Measure("width", "width of the face's picture", "px", tuple(16 * 2 ** (k / 4) for k in range(25)), None, True),
+    Measure("seconds", "length of the window", "s", tuple(np.linspace(0, 12, 25).tolist())),
+    Measure("speech_seconds", "speech in the window", "s", tuple(np.linspace(0, 12, 25).tolist())),
 )
+OF_CONFIG = (("faces", MEASURES[0]), ("faces", MEASURES[1]), ("voices", MEASURES[2]), ("voices", MEASURES[3]))
 FACTS = (
     *("speaker_id", "gender", "fold", "split_rule", "video_id", "source", "start_ms", "end_ms"),
     *("detector", "box_scale", "face_embedder", "voice_embedder", "tau_face", "tau_voice", "vad"),
-    *(measure.fact for _, measure in MEASURES),
+    *(measure.fact for measure in MEASURES),
 )
 """Facts that are read from the index, beside those of QUALITIES."""
 
@@ -141,7 +136,7 @@ def tables(rows: Rows) -> Iterator[Table]:
     yield splits_table(rows)
     yield folds_table(rows)
     yield found_here(rows)
-    kinds = [(quality.config, quality.measure) for quality in QUALITIES] + list(MEASURES)
+    kinds = [(quality.config, quality.measure) for quality in QUALITIES] + list(OF_CONFIG)
     yield quantile_table("Distributions", ((config, rows.where(config=config), measure) for config, measure in kinds))
 
 
@@ -149,7 +144,7 @@ def panels(rows: Rows) -> Iterator[Panel]:
     """What is drawn after the steps."""
     persons = people(rows, ("gender",))
     yield bars("People", "gender", "people", by_split(persons, "gender", sorted(set(persons.known("gender")))))
-    for config, measure in MEASURES:
+    for config, measure in OF_CONFIG:
         parts = {split: rows.where(config=config, split=split) for split in SPLITS}
         yield histogram(measure.meaning.capitalize(), parts, measure, "samples")
     edges = tuple(2**k for k in range(13))
