@@ -223,13 +223,16 @@ def _blurred(row: Mapping[str, Any]) -> str:
     if row.get("blur_min") is None:
         return ""
     share = row.get("blur_share") or 0.0
-    return f"least sharpness {row['blur_min']:.3g}, below {BLURRED_BELOW:g} in {share:.0%} of the frames"
+    below = f"below {BLURRED_BELOW:g} in {share:.0%} of the frames" if share else f"never below {BLURRED_BELOW:g}"
+    return f"least sharpness {row['blur_min']:.3g}, {below}"
 
 
 def _chin_cut(row: Mapping[str, Any]) -> str:
     if row.get("chin_overshoot") is None:
         return "no face found" if row.get("faceless_share") == 1 else ""
     share = row.get("chin_share") or 0.0
+    if not row["chin_overshoot"]:
+        return "inside the picture wherever a face was found"
     return f"up to {row['chin_overshoot']:.0f} px outside, too far in {share:.0%} of the frames"
 
 
@@ -240,7 +243,7 @@ def _flickers(row: Mapping[str, Any]) -> str:
     if not jumps:
         return "the picture stays in its place"
     first, number = jumps[0], len(jumps)
-    return f"{number} frame{'s' * (number > 1)}, the first {first['frame']} by {first['dx']:.0f}, {first['dy']:.0f} px"
+    return f"{number} of the frames, first {first['frame']}: {first['dx']:.0f}, {first['dy']:.0f} px aside"
 
 
 def _noisy(row: Mapping[str, Any]) -> str:

@@ -51,8 +51,8 @@ def application(options: ReviewOptions, token: str = "") -> Starlette:
     return Starlette(routes=[*pages, *routes], middleware=[guard], exception_handlers=known)
 
 
-def serve(options: ReviewOptions, say: Callable[[str], None] = print) -> None:
-    """Serve the page until it is interrupted; says its address and opens the browser on it.
+def serve(options: ReviewOptions) -> None:
+    """Serve the page until it is interrupted; prints its address and opens the browser on it.
 
     Raises OSError when the port is taken.
     """
@@ -64,7 +64,8 @@ def serve(options: ReviewOptions, say: Callable[[str], None] = print) -> None:
         app = application(replace(options, port=port), token)
         listener.listen()
         opened = address(port, token, options.view)
-        say(f"reviewing {options.folder or options.collect.videos} as {options.who}; stop with Ctrl-C\n{opened}")
+        shown = options.folder or options.collect.videos
+        print(f"reviewing {shown} as {options.who}; stop with Ctrl-C\n{opened}", flush=True)
         if options.browser:
             webbrowser.open(opened)
         quiet: dict[str, Any] = {"log_level": "warning", "access_log": False, "server_header": False}

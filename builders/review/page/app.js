@@ -123,20 +123,26 @@ const COMMON = {
   u: ["undo", () => app.undo()],
   "?": ["all keys", () => help()],
 };
-const NAMES = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", " ": "space", Enter: "↵", Escape: "esc" };
+const NAMES = { Shift: "⇧", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", " ": "space", Enter: "↵", Escape: "esc" };
 const cap = (key) => app.el("kbd", {}, key === "+" ? key : key.split("+").map((part) => NAMES[part] || part).join(""));
 
+/** Keys in order, those of one text together: [[keys], text]. */
+function grouped(keys) {
+  const groups = new Map();
+  for (const [key, [text]] of Object.entries(keys)) groups.set(text, [...(groups.get(text) || []), key]);
+  return [...groups].map(([text, own]) => [own, text]);
+}
+
 function drawKeys() {
-  const keys = { ...state.module?.keys, ...COMMON };
-  const shown = Object.entries(keys).filter(([key]) => key !== "?");
-  byId("keys").replaceChildren(...shown.map(([key, [text]]) => app.el("span", {}, cap(key), ` ${text}`)));
+  const shown = grouped({ u: COMMON.u, ...state.module?.keys });
+  byId("keys").replaceChildren(...shown.map(([keys, text]) => app.el("span", {}, keys.map(cap), ` ${text}`)));
 }
 
 function help() {
   const sheet = byId("sheet");
-  const views = state.desk.views.map((view, at) => [String(at + 1), [`${view.title} view`]]);
-  const keys = [...Object.entries({ ...state.module?.keys, ...COMMON }), ...(views.length > 1 ? views : [])];
-  const rows = keys.map(([key, [text]]) => app.el("div", {}, app.el("dt", {}, cap(key)), app.el("dd", {}, text)));
+  const views = state.desk.views.map((view, at) => [String(at + 1), [`view: ${view.title.toLowerCase()}`]]);
+  const keys = grouped({ ...state.module?.keys, ...COMMON, ...Object.fromEntries(views.length > 1 ? views : []), ...state.module?.keys });
+  const rows = keys.map(([own, text]) => app.el("div", {}, app.el("dt", {}, own.map(cap)), app.el("dd", {}, text)));
   sheet.replaceChildren(
     app.el("h2", {}, "Keys"),
     app.el("dl", {}, ...rows),

@@ -26,6 +26,7 @@ let picked = 0;
 let mix = 0;
 let pane = 0;
 let turn = 0;
+let dragged = null;
 
 async function open(into, shell, place) {
   [app, root] = [shell, into];
@@ -36,7 +37,7 @@ async function open(into, shell, place) {
   watch.observe(ui.plots);
   await load({ in: config, at: key });
   const at = list.items.findIndex((row) => row.config === config && row.key === key);
-  if (list.items.length) await choose(Math.max(0, at), at >= 0 ? Number(frame) || 1 : 1, artifact);
+  if (list.items.length) await choose(Math.max(0, at), at >= 0 ? Number(frame) || 0 : 0, artifact);
 }
 
 function close() {
@@ -135,7 +136,25 @@ async function move(step) {
 
 // --- one sample ---
 
-async function choose(at, frame = 1, artifact = "") {
+/** The frame that shows an artifact best, from 1. */
+function telling(one) {
+  const most = (values) => {
+    const known = (values || []).map((value, at) => [value, at + 1]).filter(([value]) => value !== null);
+    return known.length ? known.reduce((best, next) => (next[0] > best[0] ? next : best))[1] : 1;
+  };
+  const longest = (item.freeze_runs || []).reduce((best, run) => (best && best.last - best.first >= run.last - run.first ? best : run), null);
+  const frames = {
+    frozen: () => longest?.first ?? 1,
+    blurred: () => most(item.blur?.map((value) => -value)),
+    chin_cut: () => most(item.chin),
+    flickers: () => item.jumps?.[0]?.frame ?? 1,
+  };
+  return frames[one?.name]?.() ?? 1;
+}
+
+const evidence = () => item && player?.pause(telling(item.artifacts[picked]));
+
+async function choose(at, frame = 0, artifact = "") {
   const mine = ++turn;
   const { config, key } = list.items[at];
   const found = await app.get("/api/artifacts/item", { config, key });
@@ -161,7 +180,7 @@ async function choose(at, frame = 1, artifact = "") {
   rows();
   verdicts();
   plotCanvases();
-  await player.show(Math.min(frame, count));
+  await player.show(Math.min(count, frame || (item.artifacts[picked]?.built ? telling(item.artifacts[picked]) : 1)));
   if (item.sounds[0]) {
     wave = await app.get("/api/artifacts/wave", { config, key, field: item.sounds[0] });
     if (mine === turn) plots();
@@ -189,6 +208,8 @@ let pictures = {};
 function paint(n, bitmaps) {
   pictures = bitmaps;
   for (const [name, canvas] of Object.entries(ui.canvas)) {
+    const needed = name === "overlay" ? ["aligned", "thermal"] : [name];
+    if (player.playing && !needed.every((stream) => bitmaps[stream])) continue;
     const pen = canvas.getContext("2d");
     pen.globalAlpha = 1;
     pen.clearRect(0, 0, canvas.width, canvas.height);
@@ -206,7 +227,7 @@ function paint(n, bitmaps) {
 function strip(count) {
   const { el } = app;
   const field = ["visual.webp", "thermal.webp"].find((name) => name in item.clips) || Object.keys(item.clips)[0];
-  const many = Math.min(count, 16);
+  const many = Math.min(count, 17);
   const numbers = [...Array(many).keys()].map((at) => Math.round((at * (count - 1)) / Math.max(1, many - 1)) + 1);
   const made = numbers.map((n) =>
     el("button", { title: `frame ${n}`, "data-frame": n, tabindex: "-1", onclick: () => player.pause(n) },
@@ -250,9 +271,29 @@ function plotCanvases() {
     player.pause(under(event.clientX - box.left, player.count, box.width));
   };
   const made = ["blur", "freeze", "shift", "chin", "wave"].filter((name) => name !== "wave" || item.sounds.length);
-  ui.plot = Object.fromEntries(made.map((name) => [name, app.el("canvas", { role: "img", "aria-label": `${name} by frame`, onpointerdown: seek })]));
-  if (ui.plot.wave) ui.plot.wave.addEventListener("dblclick", (event) => trimAt(event.offsetX / event.currentTarget.clientWidth));
+  ui.plot = Object.fromEntries(made.map((name) => [name, app.el("canvas", { role: "img", "aria-label": `${name} by frame` })]));
+  for (const [name, canvas] of Object.entries(ui.plot)) canvas.addEventListener("pointerdown", name === "wave" ? grab(seek) : seek);
   ui.plots.replaceChildren(...Object.values(ui.plot));
+}
+
+const length = () => player.count / item.fps;
+const kept = () => (dragged ?? (item.trim ?? item.samples ?? 0) / (item.sample_rate || 1)) / length();
+
+/** Take the end of the sound by the hand, or seek when it is farther away. */
+function grab(seek) {
+  return (event) => {
+    const canvas = event.currentTarget;
+    const box = canvas.getBoundingClientRect();
+    if (!item.samples || Math.abs(event.clientX - box.left - Math.min(1, kept()) * box.width) > 8) return seek(event);
+    canvas.setPointerCapture(event.pointerId);
+    const share = (moved) => Math.min(1, Math.max(0, (moved.clientX - box.left) / box.width));
+    canvas.onpointermove = (moved) => ((dragged = share(moved) * length()), plots());
+    canvas.onpointerup = (moved) => {
+      canvas.onpointermove = canvas.onpointerup = dragged = null;
+      trimAt(share(moved));
+    };
+    return null;
+  };
 }
 
 function plots() {
@@ -274,9 +315,9 @@ function plots() {
   const margin = item.chin_margin;
   plot(ui.plot.chin, { title: `chin: px outside the picture; ▲ above ${margin.toFixed(0)}`, value: number(at(item.chin), " px"), values: item.chin || [], limit: margin, bad: (v) => v > margin, count, frame });
   if (ui.plot.wave) {
-    const end = item.trim === null ? null : item.trim / item.sample_rate;
+    const end = dragged ?? (item.trim === null ? null : item.trim / item.sample_rate);
     const value = item.snr_db === null ? "" : `${item.snr_db.toFixed(0)} dB`;
-    waveform(ui.plot.wave, { title: `${item.sounds[0]}`, value, peaks: wave?.peaks || [], seconds: wave?.seconds || 0, length: count / item.fps, end, count, frame });
+    waveform(ui.plot.wave, { title: `${item.sounds[0]}; drag its end to trim`, value, peaks: wave?.peaks || [], seconds: wave?.seconds || 0, length: length(), end, count, frame });
   }
 }
 
@@ -286,35 +327,45 @@ function verdicts() {
   const { el } = app;
   const made = item.artifacts.map((one, at) => {
     const built = one.built === null ? ["?", "doubt", "not judged"] : one.built ? ["▲", "bad", "found"] : ["○", "", "clean"];
-    const own = one.own ? el("span", { class: "tag mine" }, one.own === "confirm" ? "✓ you: there" : "✗ you: not there") : null;
+    const own = one.own ? el("span", { class: "tag mine", title: one.own === "confirm" ? "you say: it is there" : "you say: it is not there" }, one.own === "confirm" ? "✓ you" : "✗ you") : null;
     const others = Object.entries(one.others).map(([who, verdict]) =>
-      el("span", { class: one.own && verdict !== one.own ? "tag doubt" : "tag" }, `${who}: ${verdict === "confirm" ? "there" : "not there"}`));
-    const code = one.published === null ? "" : one.published ? "; release: there" : "; release: clean";
-    return el("div", { class: at === picked ? "verdict here" : "verdict", "data-name": one.name, onclick: () => pick(at) },
+      el("span", { class: one.own && verdict !== one.own ? "tag doubt" : "tag" , title: `${who} says: ${verdict === "confirm" ? "it is there" : "it is not there"}` }, `${verdict === "confirm" ? "✓" : "✗"} ${who}`));
+    const code = one.published === null ? null : el("span", { class: "tag", title: "the release's own code" }, one.published ? "release: there" : "release: clean");
+    const key = (name) => (at === picked ? el("kbd", {}, name) : null);
+    return el("div", { class: at === picked ? "verdict here" : "verdict", "data-name": one.name, onclick: () => pick(at) || evidence() },
       el("span", { "aria-hidden": "true" }, built[0]),
       el("strong", {}, one.word),
-      el("span", { class: "row" }, el("span", { class: `tag ${built[1]}` }, built[2]), own, ...others),
-      el("span", { class: "row" },
-        el("button", { class: "plain", title: "it is there (y)", tabindex: "-1", onclick: () => pick(at) || say("confirm") }, "✓"),
-        el("button", { class: "plain", title: "it is not there (n)", tabindex: "-1", onclick: () => pick(at) || say("overturn") }, "✗")),
-      el("span", { class: "evidence" }, one.evidence + code));
+      el("span", { class: "row tags" }, el("span", { class: `tag ${built[1]}` }, built[2]), code, own, ...others),
+      el("span", { class: "row ask" },
+        el("button", { class: "plain", title: "it is there (y)", tabindex: "-1", onclick: (event) => answer(event, at, "confirm") }, "✓ ", key("y")),
+        el("button", { class: "plain", title: "it is not there (n)", tabindex: "-1", onclick: (event) => answer(event, at, "overturn") }, "✗ ", key("n"))),
+      el("span", { class: "evidence", title: one.evidence }, one.evidence));
   });
   ui.reason = el("input", { type: "text", placeholder: "reason (r), kept with the next decision", "aria-label": "reason", value: item.artifacts[picked]?.reason || "",
     onkeydown: (event) => event.key === "Enter" && ui.reason.blur() });
-  ui.verdicts.replaceChildren(...made, el("div", { class: "pad row" }, ui.reason), trimRow());
+  ui.verdicts.replaceChildren(...made, el("div", { class: "words" }, ui.reason, trimRow()));
 }
 
 function trimRow() {
   if (!item.samples) return "";
   const { el } = app;
-  const kept = item.trim === null ? `trim: kept as built, ${item.samples.toLocaleString("en")} samples` : `trim: keep ${item.trim.toLocaleString("en")} samples, says you`;
-  return el("div", { class: "pad row spread" }, el("span", {}, kept), el("button", { title: "cut the sound and the clip after this frame (t)", onclick: () => trim() }, "cut after this frame"));
+  const seconds = (samples) => `${(samples / item.sample_rate).toFixed(2)} s`;
+  const kept = item.trim === null ? `as built, ${seconds(item.samples)}` : `${seconds(item.trim)} of ${seconds(item.samples)} (you)`;
+  return el("div", { class: "row spread" },
+    el("span", {}, el("strong", {}, "trim "), el("small", {}, kept)),
+    el("button", { title: "keep sound and frames up to this frame", onclick: () => trim() }, "cut here ", el("kbd", {}, "t")));
 }
 
 function pick(at) {
   picked = at;
   verdicts();
   keep();
+}
+
+function answer(event, at, verdict) {
+  event.stopPropagation();
+  pick(at);
+  return say(verdict);
 }
 
 async function say(verdict) {
@@ -352,7 +403,7 @@ async function changed(decision) {
   await load({ in: here?.config, at: decision.key });
   const at = list.items.findIndex((row) => row.key === decision.key);
   if (at < 0) return here ? choose(Math.max(0, position())) : null;
-  return choose(at, here?.key === decision.key ? player.frame : 1, decision.value);
+  return choose(at, here?.key === decision.key ? player.frame : 0, decision.value);
 }
 
 function enlarge() {
@@ -375,20 +426,21 @@ export default {
   close,
   changed,
   keys: {
-    ArrowUp: ["sample before", () => move(-1)],
-    ArrowDown: ["next sample", () => move(1)],
-    ArrowLeft: ["frame back", () => player?.pause(player.frame - 1)],
-    ArrowRight: ["frame on", () => player?.pause(player.frame + 1)],
-    " ": ["play", () => player?.toggle()],
     y: ["it is there", () => say("confirm")],
     n: ["it is not", () => say("overturn")],
+    ArrowUp: ["sample", () => move(-1)],
+    ArrowDown: ["sample", () => move(1)],
+    ArrowLeft: ["frame", () => player?.pause(player.frame - 1)],
+    ArrowRight: ["frame", () => player?.pause(player.frame + 1)],
+    " ": ["play", () => player?.toggle()],
     a: ["next artifact", () => item && pick((picked + 1) % item.artifacts.length)],
+    e: ["to its evidence", evidence],
     r: ["reason", () => ui.reason?.focus()],
     t: ["cut after this frame", () => trim()],
     v: ["enlarge", () => player && enlarge()],
     o: ["overlay", () => player && remix()],
     d: ["only undecided", () => ((ui.undecided.checked = !ui.undecided.checked), refilter({ undecided: ui.undecided.checked }))],
-    "Shift+ArrowLeft": ["ten frames back", () => player?.pause(player.frame - 10)],
-    "Shift+ArrowRight": ["ten frames on", () => player?.pause(player.frame + 10)],
+    "Shift+ArrowLeft": ["ten frames", () => player?.pause(player.frame - 10)],
+    "Shift+ArrowRight": ["ten frames", () => player?.pause(player.frame + 10)],
   },
 };

@@ -1,7 +1,8 @@
 // Frames of clips fetched one by one, decoded ahead of time, shown at their rate on the clock of a sound.
 
-const AHEAD = 24;
-const KEPT = 72;
+const AHEAD = 28;
+const KEPT = 96;
+const REST = 400;
 
 /** Decoded frames of one stream; address(n) gives the picture of frame n, from 1. */
 class Frames {
@@ -13,17 +14,21 @@ class Frames {
     this.closed = false;
   }
 
-  /** The bitmap of frame n, or null where there is none. */
+  /** The bitmap of frame n, or null where there is none, or when it came too late. */
   get(n) {
     if (this.ready.has(n)) return Promise.resolve(this.ready.get(n));
-    if (!this.asked.has(n)) this.asked.set(n, this.fetch(n).finally(() => this.asked.delete(n)));
-    return this.asked.get(n);
+    if (!this.asked.has(n)) {
+      const stop = new AbortController();
+      const bitmap = this.fetch(n, stop.signal).catch(() => null).finally(() => this.asked.delete(n));
+      this.asked.set(n, { bitmap, stop });
+    }
+    return this.asked.get(n).bitmap;
   }
 
-  async fetch(n) {
+  async fetch(n, signal) {
     const address = n >= 1 && n <= this.count ? this.address(n) : null;
     if (!address) return null;
-    const answer = await fetch(address);
+    const answer = await fetch(address, { signal });
     if (!answer.ok) return null;
     const bitmap = await createImageBitmap(await answer.blob());
     if (this.closed) return bitmap.close(), null;
@@ -35,8 +40,14 @@ class Frames {
     return bitmap;
   }
 
+  /** Give up on frames before n that are not here yet, so that later ones come sooner. */
+  passed(n) {
+    for (const [number, { stop }] of this.asked) if (number < n) stop.abort();
+  }
+
   close() {
     this.closed = true;
+    this.passed(Infinity);
     for (const bitmap of this.ready.values()) bitmap.close();
     this.ready.clear();
   }
@@ -64,12 +75,16 @@ export class Player {
     if (wanted !== this.frame || this.closed) return;
     this.shown = wanted;
     this.draw(wanted, Object.fromEntries(names.map((name, at) => [name, bitmaps[at]])));
-    if (!this.playing) this.ahead(wanted, 3);
+    if (this.playing) return;
+    this.ahead(wanted, 2);
+    // Whoever stays with a clip is likely to play it.
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.closed || this.playing || this.ahead(this.frame), REST);
   }
 
   ahead(n, many = AHEAD) {
     for (let next = n + 1; next <= Math.min(this.count, n + many); next++) {
-      for (const frames of Object.values(this.streams)) if (!frames.closed) frames.get(next).catch(() => null);
+      for (const frames of Object.values(this.streams)) frames.get(next);
     }
   }
 
@@ -91,9 +106,12 @@ export class Player {
       if (now > this.count || this.audio?.ended) return this.pause(this.count);
       if (now !== this.frame) {
         this.ahead(now);
-        // A frame that is not there yet is passed over: the sound goes on.
-        if (Object.values(this.streams).every((frames) => frames.ready.has(now))) this.show(now);
-        else this.changed((this.frame = now));
+        this.frame = now;
+        // A picture that is not there yet is passed over: the sound goes on.
+        const ready = Object.entries(this.streams).filter(([, frames]) => frames.ready.has(now));
+        for (const frames of Object.values(this.streams)) frames.passed(now);
+        if (ready.length) this.draw((this.shown = now), Object.fromEntries(ready.map(([name, frames]) => [name, frames.ready.get(now)])));
+        this.changed(now);
       }
       requestAnimationFrame(tick);
     };

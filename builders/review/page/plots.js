@@ -42,7 +42,7 @@ export function cursor(pen, count, frame, width, height, theme) {
   const [left, right] = [edge(frame, count, width), edge(frame + 1, count, width)];
   pen.globalAlpha = 0.16;
   pen.fillStyle = theme.accent;
-  pen.fillRect(left, 0, Math.max(2, right - left), height);
+  pen.fillRect(left, TOP, Math.max(2, right - left), height - TOP);
   pen.globalAlpha = 1;
   pen.fillRect(left, TOP, 1.5, height - TOP);
 }
@@ -134,13 +134,11 @@ export function waveform(canvas, { title, value = "", peaks, seconds, length, en
     const left = (at / peaks.length) * span;
     pen.fillRect(left, middle - high * gain, Math.max(1, span / peaks.length), Math.max(1, (high - low) * gain));
   });
-  if (end !== null) {
-    const cut = (end / length) * width;
-    hatch(pen, cut, width, height, theme.bad);
-    pen.fillStyle = theme.bad;
-    pen.fillRect(cut - 1, TOP, 2, height);
-    pen.fillRect(cut - 5, TOP, 10, 5);
-  }
+  const cut = Math.min(width - 1, ((end ?? seconds) / length) * width);
+  if (end !== null) hatch(pen, cut, width, height, theme.bad);
+  pen.fillStyle = end === null ? theme.soft : theme.bad;
+  pen.fillRect(cut - 1, TOP, 2, height);
+  pen.fillRect(cut - 6, TOP, 12, 6);
   cursor(pen, count, frame, width, height, theme);
   label(pen, width, theme, title, value);
 }
