@@ -141,7 +141,9 @@ class Faces:
     def _aside(self, row: Mapping[str, Any]) -> dict[str, Any]:
         facts = {name: plain(value) for name, value in measured(row).items()}
         about = {name: row[name] for name in ("key", "row", "stage", "place", "reason")}
-        picture = self.originals.kind(row["place"]) == "picture"
+        kind = self.originals.kind(row["place"])
+        # Where in a whole video a segment begins its row does not say.
+        picture = kind == "picture" or (kind == "video" and not facts.get("whole_video"))
         return about | {"kept": False, "rank": facts.get("rank"), "picture": picture, "facts": facts,
                         "box": face_box(row)}  # fmt: skip
 

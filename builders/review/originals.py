@@ -4,6 +4,7 @@ import io
 import json
 import threading
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from ...loaders.media import decode_picture
 from ..core.raw import ARCHIVES, Folder, Raw, open_raw, unsafe
 from ..stages.candidate_examination import MAX_BYTES, MAX_PHOTO_PIXELS, orientation, upright
+from ..stages.video import open_video
 from .desk import Desk
 
 Image = NDArray[np.uint8]
@@ -54,12 +56,15 @@ class Originals:
         return "picture" if ending in PICTURES else PLAYED.get(ending, "").replace("audio", "sound").split("/")[0]
 
     def picture(self, row: Mapping[str, Any]) -> Image:
-        """(H, W, 3) uint8 RGB, upright. Raises FileNotFoundError where the release does not list the row's place.
+        """(H, W, 3) uint8 RGB, upright; of a video the frame that the build looked at. Bad input raises ValueError.
 
-        Raises ValueError for a file that is damaged, too large or no picture.
+        Raises FileNotFoundError where the release does not list the row's place.
         """
         with self._lock:
             container, name = self._listed(row["place"])
+            if self.kind(row["place"]) == "video":
+                with container.open(name) as file:
+                    return frame_at(file, seconds_of(row))
             data = container.read(name, MAX_BYTES)
             return upright(decode_picture(data, MAX_PHOTO_PIXELS), orientation(data))
 
@@ -116,6 +121,22 @@ def measured(row: Mapping[str, Any]) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def seconds_of(row: Mapping[str, Any]) -> float:
+    """Where in its file the frame lies that the build looked at; 0, the beginning, where the row does not say."""
+    known = measured(row)
+    seconds = known.get("frame_seconds")
+    return max(0.0, float(seconds)) if isinstance(seconds, int | float) and not known.get("whole_video") else 0.0
+
+
+def frame_at(file: BinaryIO, seconds: float) -> Image:
+    """The frame on screen at a moment, (H, W, 3) uint8 RGB. Raises ValueError for damage or a file that is shorter."""
+    with open_video(file) as video:
+        shot = next(iter(video.shots([Fraction(seconds)])))
+    if shot is None:
+        raise ValueError(f"no frame at {seconds:.3f} s")
+    return shot.picture
 
 
 def face_box(row: Mapping[str, Any]) -> dict[str, float] | None:

@@ -10,20 +10,24 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...loaders.distributions import Measure
 from ...loaders.folder import Folder
 from ...loaders.sample import KEY, Config
 from ...loaders.statistics import dataset_of, described
 from ...loaders.waterfall import Quality, options_of
 from ..core.builder import find
+from ..core.review import STAGE
 
-NO_FACE = ("table", "config")
-"""Stages whose rows are about tables and configs, not about pictures."""
+NO_FACE = ("table", "config", "missing video")
+"""Stages whose rows are about tables, configs and files that are not there."""
+SEEN = r"(?i)\.(jpe?g|png|webp|mp4|webm|mkv)$"
+"""Places of pictures and videos: what else was left out is about no face."""
 FINDER = "detector"
 """The fact that a config of faces declares: what found them."""
 PICKED = "picked_by"
 """The fact of a config whose faces a build picks from candidates: there, keep has an effect."""
-_NUMBER = r"_[^_]*$"
+FACE_FACTS = ("face_score", "det_conf", "face_distance", "ipd", "n_faces", "faces")
+"""Facts of the datasets that compare faces, beside what their filters go by."""
+_NUMBER = r"_.*$"
 """What a picture's key has after its person's."""
 
 
@@ -74,6 +78,8 @@ class People:
         table = self.folder.quarantine
         table = table.append_column("row", pa.array(range(table.num_rows), pa.int64()))
         about = pc.and_(pc.equal(table["config"], self.config.name), _is_key(table["key"]))
+        seen = pc.or_(pc.match_substring_regex(table["place"], SEEN), pc.equal(table["stage"], STAGE))
+        about = pc.and_(about, seen)
         table = table.filter(pc.and_(about, pc.invert(pc.is_in(table["stage"], pa.array(NO_FACE)))))
         stems = _stems(table["key"])
         known = pc.take(self._stem_people["person"], pc.index_in(stems, self._stem_people["stem"].combine_chunks()))
@@ -90,9 +96,10 @@ class People:
     def table(self) -> pa.Table:
         """One row per person: person (identity, or what the keys begin with where nothing was kept), first, name,
         split, kept, turned_down (counts)."""
-        named = "name" if "name" in self.kept.column_names else "identity"
+        named = "name" in {fact.name for fact in self.config.facts}
         own = pa.table({"person": self.kept["identity"], **{n: self.kept[n] for n in ("key", "split")}})
-        own = own.append_column("called", self.kept[named])
+        called = self.kept["name"] if named else pc.replace_substring_regex(self.kept["identity"], "^.*/", "")
+        own = own.append_column("called", called)
         first = [("key", "min"), ("split", "first"), ("called", "first"), ("key", "count")]
         kept = own.group_by("person", use_threads=False).aggregate(first)
         aside = self.turned_down.group_by("person", use_threads=False).aggregate(
@@ -101,9 +108,9 @@ class People:
         both = kept.rename_columns({"key_count": "kept", "key_min": "first", "split_first": "split"}).join(
             aside.rename_columns({"key_count": "turned_down"}), "person", join_type="full outer"
         )
-        folders = [
-            str(PurePosixPath(place).parent.name) if place else None for place in both["place_first"].to_pylist()
-        ]
+        # Of people without a kept face the folder of their photos tells the name.
+        places = both["place_first"].to_pylist() if named else [None] * both.num_rows
+        folders = [PurePosixPath(place).parent.name if place else None for place in places]
         columns = {
             "person": both["person"],
             "first": pc.coalesce(both["first"], both["key_min"]),
@@ -134,20 +141,30 @@ class People:
         name = dataset_of(self.folder)
         module = import_module(f"...loaders.published.{name}", __package__) if name in described() else None
         qualities: tuple[Quality, ...] = getattr(module, "QUALITIES", ())
-        measures: tuple[Measure, ...] = getattr(module, "MEASURES", ())
-        declared = {fact.name for fact in self.config.facts}
-        found = [self._score(quality) for quality in qualities if quality.config == self.config.name]
+        declared = {fact.name: fact.meaning for fact in self.config.facts}
+        found = [
+            self._score(quality)
+            for quality in qualities
+            if quality.config == self.config.name and quality.measure.fact in declared
+        ]
+        if any(field.kind == "audio" for field in self.config.fields):
+            found = [score for score in found if "face" in f"{score.fact} {score.meaning}"]
         known = {score.fact for score in found}
-        found += [Score(m.fact, m.meaning, m.unit) for m in measures if m.fact in declared and m.fact not in known]
-        return tuple(score for score in found if score.fact in declared)
+        more = [fact for fact in FACE_FACTS if fact in declared and fact not in known]
+        found += [Score(fact, fact.replace("_", " "), "") for fact in more]
+        return tuple(found)
 
     def _score(self, quality: Quality) -> Score:
         measure, (kind, _, _) = quality.measure, quality.option.partition("_")
+        bound = {"min": "least", "max": "most", "tau": "least"}.get(kind, "")
+        stated = self.options.get(quality.option)
+        if stated is None and quality.option in self.kept.column_names:
+            stated = next(iter(pc.unique(self.kept[quality.option]).to_pylist()), None)
         try:
-            threshold = float(self.options[quality.option])
-        except (KeyError, ValueError):
-            return Score(measure.fact, measure.meaning, measure.unit, quality.part)
-        bound = {"min": "least", "max": "most"}.get(kind, "")
+            threshold = float(stated) if bound and stated is not None else None
+        except ValueError:
+            threshold = None
+        bound = bound if threshold is not None else ""
         return Score(measure.fact, measure.meaning, measure.unit, quality.part, threshold, bound)
 
     def of(self, person: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -183,5 +200,5 @@ def _is_key(column: Any) -> Any:
 
 
 def _stems(keys: Any) -> Any:
-    """What keys begin with, without the last part: `vox1-id10009` of `vox1-id10009_0006`."""
+    """What keys begin with, the person: `vox1-id10009` of `vox1-id10009_0006`."""
     return pc.replace_substring_regex(keys, _NUMBER, "")

@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -125,7 +126,7 @@ def read_candidates(raw: Folder, unit: Unit, how: CandidateOptions, clock: Clock
     fits: list[Fit] = []
     for candidate in _candidates(unit):
         if out := left_out(candidate.key, unit.config, unit.split, unit.decisions):
-            yield out
+            yield replace(out, place=candidate.place)
             continue
         outcome = attempt(lambda one=candidate: _examined(raw, one, how, judges, clock), _reject(unit, candidate))  # type: ignore[misc]
         if isinstance(outcome, Rejection):

@@ -1,5 +1,8 @@
 // The faces of one person side by side: which are picked, which are left out and why.
 
+import { brief, scoresOf } from "./facts.js";
+import { drawDetail, said, source, zoom } from "./faces_detail.js";
+
 const REASONS = [
   "another person",
   "turned away",
@@ -16,48 +19,12 @@ const SHOW = {
   all: "everybody", left: "not done yet", done: "done", "too few": "too few faces kept", "none kept": "no face kept",
   "in conflict": "people disagree",
 };
-const SAYS = { keep: "✓ picked", "leave out": "✕ left out", "in conflict": "≠ people disagree" };
 
 let app, root, configs, config, list, person, faces, at, field, asking, ask;
 let narrowed = { show: "all", find: "" };
 
 const el = (...parts) => app.el(...parts);
 const count = (number) => number.toLocaleString("en");
-
-// --- numbers ---
-
-function shown(value) {
-  if (typeof value !== "number") return String(value);
-  if (Number.isInteger(value)) return count(value);
-  const size = Math.abs(value);
-  return size >= 100 ? value.toFixed(0) : size >= 10 ? value.toFixed(1) : size >= 1 ? value.toFixed(2) : value.toFixed(3);
-}
-
-function worded(value) {
-  if (value === null || value === undefined) return "–";
-  if (Array.isArray(value)) return value.map(worded).join(", ");
-  if (typeof value === "object") return Object.entries(value).map(([name, inner]) => `${name} ${worded(inner)}`).join(", ");
-  return shown(value);
-}
-
-/** What a score says of a face: {value, fails}; null where it was not measured. */
-function scored(score, face) {
-  let value = face.facts[score.fact];
-  if (score.part !== null && Array.isArray(value)) value = value[score.part];
-  if (typeof value !== "number") return null;
-  const { bound, threshold } = score;
-  return { value, fails: (bound === "least" && value < threshold) || (bound === "most" && value > threshold) };
-}
-
-const limit = (score) => (score.bound ? `${score.bound === "least" ? "≥" : "≤"} ${score.threshold}` : "");
-const beyond = (score) => `${score.bound === "least" ? "<" : ">"} ${score.threshold}`;
-
-/** A score in the few letters that a tile has room for: "ipd 70 px", "yaw 1.2°". */
-function brief(score, found) {
-  const [, name, unit] = score.fact.match(/^(.*?)(_px|_deg|_fraction|_share)?$/);
-  const sign = { _px: " px", _deg: "°" }[unit] || "";
-  return `${name.replaceAll("_", " ")} ${shown(found.value)}${sign}${found.fails ? ` ${beyond(score)}` : ""}`;
-}
 
 // --- the list of people ---
 
@@ -111,13 +78,14 @@ async function more() {
   draw();
 }
 
-/** Asks again what is said of this person, without moving. */
-async function again(key) {
+/** Asks again what is said of the person of a face; the face looked at stays, unless `onto` that one. */
+async function again(key, onto = false) {
   const found = await app.get("/api/faces/person", { config: config.name, key, count: Math.max(AT_ONCE, faces.length) });
-  if (!found || found.person !== person.person) return go({ key }, true);
+  if (!found || found.person !== person.person) return onto ? go({ key }, true) : null;
+  const now = onto ? key : faces[at]?.key;
   person = found;
   faces = found.faces;
-  at = Math.max(0, faces.findIndex((face) => face.key === key));
+  at = Math.max(0, faces.findIndex((face) => face.key === now));
   draw();
   const one = list.people.find((other) => other.person === person.person);
   const { picked, left_out, conflicts, done } = person;
@@ -126,22 +94,13 @@ async function again(key) {
   return app.count();
 }
 
-function source(face, large = false) {
-  if (face.kept) {
-    const name = face.fields.includes(field) ? field : face.fields[0];
-    return large ? app.media(config.name, face.key, name) : app.thumb(config.name, face.key, name);
-  }
-  if (!face.picture) return null;
-  return `/api/quarantine/picture/${face.row}.webp?${large ? "edge=640" : "of=face"}&v=${app.desk.version}`;
-}
-
 function tile(face, number) {
-  const place = source(face);
-  const told = face.says ? SAYS[face.says] : "";
+  const place = source(app, config, field, face);
+  const told = face.says ? said(config, face.says) : "";
   const reason = face.words.find((word) => word.verdict === "leave out")?.reason;
   const kind = { keep: "keep", "leave out": "out", "in conflict": "conflict" }[face.says] || "";
-  const scores = config.scores.map((score) => [score, scored(score, face)]).filter(([, found]) => found);
-  const worst = scores.find(([, found]) => found.fails);
+  const scores = scoresOf(config.scores, face.facts);
+  const worst = scores.find(({ fails }) => fails);
   const line = (worst ? [worst, ...scores.filter((one) => one !== worst)] : scores).slice(0, 2);
   const picture = place
     ? el("img", { src: place, width: 144, height: 144, loading: "lazy", decoding: "async", alt: `face ${face.key}` })
@@ -150,14 +109,14 @@ function tile(face, number) {
   return el("button", {
     type: "button", tabindex: -1, "data-at": number, title: face.key,
     class: `face ${face.kept ? "kept" : "aside"} ${kind} ${number === at ? "here" : ""}`,
-    onclick: (event) => { event.currentTarget.blur(); move(number); }, ondblclick: () => zoom(),
+    onclick: (event) => { event.currentTarget.blur(); move(number); }, ondblclick: enlarge,
   },
   picture,
   el("span", { class: "badge" }, badge),
   told && el("span", { class: "told" }, told, reason ? `: ${reason}` : ""),
   el("span", { class: "scores" },
     !worst && face.reason ? el("span", { class: "reason" }, face.reason) : null,
-    ...line.map(([score, found]) => el("span", { class: found.fails ? "fails" : "" }, brief(score, found)))));
+    ...line.map((found) => el("span", { class: found.fails ? "fails" : "" }, brief(found)))));
 }
 
 function part(kind, title, hint, some) {
@@ -177,7 +136,7 @@ function draw() {
     ...part("aside", "Turned down", "by a threshold; a pick passes all but: no face found, or not cut out", rest),
     ...(person.total > faces.length ? [el("button", { type: "button", class: "further", onclick: more }, `${count(person.total - faces.length)} more`)] : []),
   );
-  drawDetail();
+  drawLook();
   drawReasons();
   root.querySelector(".face.here")?.scrollIntoView({ block: "nearest" });
   app.go(`${config.name}/${faces[at]?.key || ""}`);
@@ -207,61 +166,8 @@ function head() {
   ].filter(Boolean);
 }
 
-// --- the face looked at ---
-
-function drawDetail() {
-  const face = faces[at];
-  const detail = root.querySelector(".detail");
-  if (!face) return detail.replaceChildren(el("p", { class: "empty" }, "no face"));
-  const rows = config.scores.map((score) => [score, scored(score, face)]).filter(([, found]) => found);
-  const used = new Set(config.scores.map((score) => score.fact));
-  const others = Object.entries(face.facts).filter(([name, value]) => !used.has(name) && value !== null);
-  detail.replaceChildren(
-    el("figure", { class: "look" }, picture(face)),
-    el("div", { class: "pad" },
-      el("div", { class: "row spread" }, el("span", { class: "mono" }, face.key), face.kept
-        ? el("span", { class: "tag good" }, "● in the dataset") : el("span", { class: "tag" }, `○ ${face.stage}`)),
-      face.reason ? el("p", { class: "why" }, face.reason) : null,
-      ...face.words.map((word) => el("p", { class: "word" },
-        el("span", { class: `tag ${word.verdict === "keep" ? "good" : "bad"}` }, SAYS[word.verdict] || word.verdict),
-        ` by ${word.who}${word.reason ? `: ${word.reason}` : ""}`)),
-      el("table", { class: "measured" }, el("tbody", {}, rows.map(([score, found]) =>
-        el("tr", { class: found.fails ? "fails" : "", title: config.facts[score.fact] || "" },
-          el("td", {}, score.meaning), el("td", { class: "number" }, shown(found.value)),
-          el("td", { class: "limit" }, found.fails ? `✕ ${limit(score)}` : limit(score)))))),
-      el("details", {}, el("summary", {}, "all facts"), el("table", { class: "measured" }, el("tbody", {}, others.map(([name, value]) =>
-        el("tr", { title: config.facts[name] || "" }, el("td", {}, name), el("td", {}, worded(value)))))))),
-  );
-}
-
-function picture(face) {
-  const place = source(face, true);
-  if (!place) return el("span", { class: "nothing" }, config.originals ? "this file is no picture" : "start the page with --raw R to see it");
-  const made = el("img", { src: place, alt: `face ${face.key}` });
-  if (face.kept || !face.box) return made;
-  const frame = el("span", { class: "box", hidden: true });
-  made.addEventListener("load", () => boxed(frame, face));
-  return el("span", { class: "boxed" }, made, frame);
-}
-
-function boxed(frame, face) {
-  const { width, height } = face.facts;
-  if (!width || !height) return;
-  const { left, top, right, bottom } = face.box;
-  const share = (value, whole) => `${(100 * Math.min(Math.max(value, 0), whole)) / whole}%`;
-  Object.assign(frame.style, { left: share(left, width), top: share(top, height) });
-  Object.assign(frame.style, { width: share(Math.min(right, width) - Math.max(left, 0), width), height: share(Math.min(bottom, height) - Math.max(top, 0), height) });
-  frame.hidden = false;
-}
-
-function zoom() {
-  const sheet = root.querySelector(".zoom");
-  if (sheet.open) return sheet.close();
-  const place = faces[at] && source(faces[at], true);
-  if (!place) return;
-  sheet.replaceChildren(el("img", { src: place, alt: `face ${faces[at].key}` }), el("p", {}, faces[at].key));
-  sheet.showModal();
-}
+const drawLook = () => drawDetail(root.querySelector(".detail"), app, config, field, faces[at]);
+const enlarge = () => zoom(root.querySelector(".zoom"), app, config, field, faces[at]);
 
 // --- moving ---
 
@@ -273,7 +179,7 @@ function move(number) {
   now.classList.add("here");
   now.scrollIntoView({ block: "nearest" });
   app.go(`${config.name}/${faces[at].key}`);
-  drawDetail();
+  drawLook();
   drawReasons();
 }
 
@@ -357,18 +263,21 @@ const WHY = {
 const KEYS = {
   y: ["pick", pick],
   n: ["leave out", start],
-  ArrowLeft: ["", () => move(at - 1)],
-  ArrowRight: ["", () => move(at + 1)],
-  ArrowUp: ["", () => line(-1)],
+  ArrowLeft: ["move", () => move(at - 1)],
+  ArrowRight: ["move", () => move(at + 1)],
+  ArrowUp: ["move", () => line(-1)],
   ArrowDown: ["move", () => line(1)],
-  PageDown: ["next person", () => go({ after: person.first })],
-  PageUp: ["person before", () => go({ before: person.first })],
+  PageDown: ["person", () => go({ after: person.first })],
+  PageUp: ["person", () => go({ before: person.first })],
   "Shift+PageDown": ["next who is left", () => go({ show: "left", find: "", after: person.first })],
   b: ["background", other],
-  " ": ["large", zoom],
+  " ": ["large", enlarge],
   o: ["only the picked ones", rest],
   "/": ["search", () => root.querySelector("input[type=search]").focus()],
 };
+
+const CONFIRM = { y: ["confirm", pick] };
+/* where the build does not pick, a word is for the record, and only those left out change anything */
 
 // --- the view ---
 
@@ -406,7 +315,7 @@ async function choose(name, key) {
     el("aside", { class: "card list" }, el("div", { class: "filters" }, filters()), el("ol", { class: "people" }), el("div", { class: "pager" })),
     el("section", { class: "person" }, el("div", { class: "card pad head" }), el("div", { class: "faces-of" }), el("div", { class: "card pad reasons", hidden: true, role: "dialog", "aria-label": "why it is left out" })),
     el("aside", { class: "card detail" }),
-    el("dialog", { class: "zoom", onkeydown: (event) => { if (event.key === " ") { event.preventDefault(); zoom(); } }, onclick: zoom }),
+    el("dialog", { class: "zoom", onkeydown: (event) => { if (event.key === " ") { event.preventDefault(); enlarge(); } }, onclick: enlarge }),
   );
   const found = key && (await go({ key, show: "all", find: "" }, true));
   if (!found && !(await go({}, true))) root.querySelector(".faces-of").replaceChildren(el("p", { class: "empty" }, "no faces here"));
@@ -416,7 +325,7 @@ export default {
   name: "faces",
   title: "Faces",
   get keys() {
-    return asking ? WHY : KEYS;
+    return asking ? WHY : config?.wanted ? KEYS : { ...CONFIRM, ...Object.fromEntries(Object.entries(KEYS).filter(([key]) => !"yo".includes(key))) };
   },
   async open(where, shell, place) {
     [root, app] = [where, shell];
@@ -428,5 +337,5 @@ export default {
     asking = null;
     root.querySelector(".zoom")?.close();
   },
-  changed: (decision) => (decision.about === "face" ? again(decision.key) : null),
+  changed: (decision) => (decision.about === "face" ? again(decision.key, true) : null),
 };

@@ -1,5 +1,7 @@
 // What was left out, stage by stage, and why: accepted, or tried again by the next build.
 
+import { framed, worded } from "./facts.js";
+
 const AT_ONCE = 50;
 const STATES = {
   open: "waiting for a word", accepted: "accepted", retry: "to be tried again", "in conflict": "people disagree",
@@ -16,14 +18,6 @@ let chosen = { config: "", stage: "", state: "open", pattern: "", find: "" };
 
 const el = (...parts) => app.el(...parts);
 const count = (number) => number.toLocaleString("en");
-
-function worded(value) {
-  if (value === null || value === undefined) return "–";
-  if (typeof value === "number") return Number.isInteger(value) ? count(value) : String(Number(value.toPrecision(5)));
-  if (Array.isArray(value)) return value.map(worded).join(", ");
-  if (typeof value === "object") return Object.entries(value).map(([name, inner]) => `${name} ${worded(inner)}`).join(", ");
-  return String(value);
-}
 
 // --- groups ---
 
@@ -164,23 +158,11 @@ function drawOriginal(row) {
     const version = app.desk.version;
     const place = { picture: `/api/quarantine/picture/${row.row}.webp?edge=640&v=${version}`, sound: `/api/quarantine/media/${row.row}?v=${version}` };
     const made = found.problem ? el("p", { class: "pad soft" }, `It cannot be shown: ${found.problem}`)
-      : found.kind === "picture" ? boxed(el("img", { src: place.picture, alt: row.place }), found)
+      : found.kind === "picture" ? framed(el, el("img", { src: place.picture, alt: row.place }), found.box, found.size)
         : el(found.kind === "video" ? "video" : "audio", { src: place.sound, controls: true, preload: "metadata" });
     root.querySelector(".original")?.replaceChildren(made);
   }, 120);
   return "";
-}
-
-function boxed(image, { size, box }) {
-  if (!box) return el("span", { class: "boxed" }, image);
-  const [width, height] = size;
-  const frame = el("span", { class: "box" });
-  const share = (value, whole) => `${(100 * Math.min(Math.max(value, 0), whole)) / whole}%`;
-  frame.style.left = share(box.left, width);
-  frame.style.top = share(box.top, height);
-  frame.style.width = share(Math.min(box.right, width) - Math.max(box.left, 0), width);
-  frame.style.height = share(Math.min(box.bottom, height) - Math.max(box.top, 0), height);
-  return el("span", { class: "boxed" }, image, frame);
 }
 
 // --- deciding ---
@@ -188,22 +170,43 @@ function boxed(image, { size, box }) {
 async function decide(verdict) {
   const row = rows[at];
   if (!row || row.state === "no sample") return app.say("there is no sample here to decide about");
-  if (!(await app.decide({ key: row.key, about: "quarantine", verdict }))) return null;
-  return after(row.key, true);
+  // On to the next row at once: whoever types fast must not decide twice about the same one.
+  const atEnd = at + 1 === rows.length;
+  if (!atEnd) move(at + 1);
+  if (!(await app.decide({ key: row.key, about: "quarantine", verdict }))) return move(rows.indexOf(row));
+  if (atEnd && chosen.state === "open") {
+    await page({});
+    return load();
+  }
+  return again(row.key);
 }
 
-/** Shows what is said now of the rows on this page, then goes on to the next one. */
-async function after(key, onward) {
-  const where = await app.get("/api/quarantine/rows", { ...chosen, state: "all", at: key, count: 200 });
-  const now = new Map(where.rows.map((row) => [row.row, row]));
+/** Accepts every open row of this page; asks first. */
+async function acceptAll() {
+  const open = rows.filter((row) => row.state === "open");
+  if (!open.length) return app.say("nothing waits for a word on this page");
+  if (!acceptAll.asked || Date.now() - acceptAll.asked > 5000) {
+    acceptAll.asked = Date.now();
+    return app.say(`press A again: all ${open.length} open rows of this page stay out`);
+  }
+  acceptAll.asked = 0;
+  for (const row of open) if (!(await app.decide({ key: row.key, about: "quarantine", verdict: "accept" }))) break;
+  app.say(`${open.length} accepted`);
+  await page(chosen.state === "open" ? {} : { from });
+  return load();
+}
+
+/** Shows what is said now of the rows on this page; with `onto`, the row of that key is looked at. */
+async function again(key, onto = false) {
+  const found = await app.get("/api/quarantine/rows", { ...chosen, state: "all", at: key, count: 200 });
+  const now = new Map(found.rows.map((row) => [row.row, row]));
+  if (onto && !rows.some((row) => row.key === key)) {
+    await page({ at: key });
+    return load();
+  }
   rows = rows.map((row) => now.get(row.row) || row);
-  const here = rows.findIndex((row) => row.key === key);
-  if (here < 0) return page({ at: key });
-  at = here;
-  const atEnd = at + 1 === rows.length;
-  if (onward && !atEnd) at += 1;
-  if (onward && atEnd && chosen.state === "open") await page({});
-  else drawRows();
+  if (onto) at = rows.findIndex((row) => row.key === key);
+  drawRows();
   return load();
 }
 
@@ -245,12 +248,13 @@ export default {
   keys: {
     y: ["stays out", () => decide("accept")],
     n: ["try again", () => decide("retry")],
-    ArrowUp: ["", () => move(at - 1)],
+    ArrowUp: ["row", () => move(at - 1)],
     ArrowDown: ["row", () => move(at + 1)],
-    ArrowLeft: ["", () => step(-1)],
+    ArrowLeft: ["stage", () => step(-1)],
     ArrowRight: ["stage", () => step(1)],
-    PageUp: ["", () => turn(-1)],
+    PageUp: ["page", () => turn(-1)],
     PageDown: ["page", () => turn(1)],
+    A: ["accept this page", acceptAll],
     "/": ["search", () => root.querySelector("input[type=search]").focus()],
   },
   async open(where, shell, place) {
@@ -268,5 +272,5 @@ export default {
   close() {
     clearTimeout(drawOriginal.waiting);
   },
-  changed: (decision) => after(decision.key, false),
+  changed: (decision) => again(decision.key, true),
 };

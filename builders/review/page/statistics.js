@@ -70,11 +70,11 @@ export default {
   name: "statistics",
   title: "Statistics",
   keys: {
-    ArrowUp: ["", () => root.querySelector(".tables").scrollBy(0, -80)],
+    ArrowUp: ["scroll", () => root.querySelector(".tables").scrollBy(0, -80)],
     ArrowDown: ["scroll", () => root.querySelector(".tables").scrollBy(0, 80)],
-    ArrowLeft: ["", () => go(current() - 1)],
+    ArrowLeft: ["table", () => go(current() - 1)],
     ArrowRight: ["table", () => go(current() + 1)],
-    PageUp: ["", () => root.querySelector(".tables").scrollBy(0, -500)],
+    PageUp: ["page", () => root.querySelector(".tables").scrollBy(0, -500)],
     PageDown: ["page", () => root.querySelector(".tables").scrollBy(0, 500)],
   },
   async open(where, shell, place) {

@@ -72,6 +72,7 @@ def test_faces_are_picked_and_left_out_by_keyboard_and_the_next_build_follows(pa
     assert (found[turned]["picked_by"], found[turned]["rank"]) == ("decision", 1)
     (gone,) = (row for row in folder.quarantine.to_pylist() if row["key"] == out)
     assert (gone["stage"], gone["reason"]) == ("review", "ann: double of another picture")
+    assert gone["place"].startswith("vox1/")
     assert facevox.verify(picked).problems == []
     page.reload()
     expect(page.locator(".face.kept.keep")).to_have_count(1)
