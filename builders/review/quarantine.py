@@ -126,6 +126,8 @@ class Quarantine:
             if kind == "picture":
                 height, width = self.originals.picture(row).shape[:2]
                 answer |= {"size": [width, height], "box": face_box(row)}
+            elif kind == "video":
+                self.originals.picture(row)
             elif kind:
                 self.originals.opened(row["place"]).close()
         except (ValueError, OSError) as error:
