@@ -19,10 +19,10 @@ from .collection_scores import AGAIN, faces_kept, scores
 from .collection_sound import RATE, TrackSound, wav
 from .collection_truth import GroundTruth
 from .collection_videos import SourceVideo
-from .collection_voices import VoiceCandidate, find_voices
+from .collection_voices import VoiceCandidate, VoiceFinder
 from .video import open_video
 
-VERSION = 1
+VERSION = 2
 """Counted up when the same scan, ground truth and thresholds would be decided otherwise."""
 VOICE = ("speaker_id", "video_id", "start_ms", "end_ms", "score", "kept", "reason")
 FACE = ("speaker_id", "video_id", "frame_ms", "k", "x", "y", "w", "h", "det_conf", "score", "kept", "reason")
@@ -90,7 +90,7 @@ def decide_video(
         sound = TrackSound(opened)
         with clock("sound"):
             embed = open_speaker_embedder(options.voice_embedder, options.models_folder)
-            voices = find_voices(options, sound, embed, truth.voice, scored.voices, taus[1])
+            voices = VoiceFinder(options, sound, embed, truth.voice, taus[1]).run()
         refused = _refused(reasons, voices)
         with clock("write"):
             _write_voices(options.out / "voice" / video.key, sound, [] if refused else voices)

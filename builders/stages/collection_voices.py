@@ -1,4 +1,4 @@
-"""The voice windows of one video: Algorithm 1 on its scores, and what lies between the windows, with reasons."""
+"""The voice windows of one video: Algorithm 1 in each turn of speech, and what lies between them, with reasons."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from ...models.core.speaker import SpeakerEmbedder
 from .collection_options import CollectOptions
 from .collection_sound import RATE, TrackSound
+from .speech_turns import Span, stretches, turns, voiced_levels, windows_of_turn
 from .target_speech import WindowOptions, find_windows
 
-UNLIKE, SHORT = "cosine not above tau_voice", "shorter than s_min"
+UNLIKE, SHORT, NO_SPEECH = "cosine not above tau_voice", "speech shorter than s_min", "no voice"
 
 
 @dataclass(frozen=True)
@@ -21,56 +22,72 @@ class VoiceCandidate:
     start_ms: int
     end_ms: int
     score: float
-    """Cosine to the speaker's ground truth; NaN for what is too short to have one."""
+    """Cosine to the speaker's ground truth; NaN for what holds no window of s_min."""
     reason: str = ""
 
 
-def find_voices(
-    options: CollectOptions,
-    sound: TrackSound,
-    embed: SpeakerEmbedder,
-    target: NDArray[np.float32],
-    scored: NDArray[np.float32],
-    tau: float,
-) -> list[VoiceCandidate]:
-    """Every part of a track once, in order: the windows of Algorithm 1, and the rest in pieces of s_min.
+class VoiceFinder:
+    """Finds the target's windows in one track. `target` (D,) is the speaker's mean vector."""
 
-    `scored` are the cosines of the windows of s_min at every s_step (Scores.voices), `target` the speaker's mean.
-    """
-    track = embed.track(sound.read, sound.samples)
-    step, least = round(options.s_step * 1000), round(options.s_min * 1000)
+    def __init__(
+        self,
+        options: CollectOptions,
+        sound: TrackSound,
+        embed: SpeakerEmbedder,
+        target: NDArray[np.float32],
+        tau: float,
+    ) -> None:
+        self._options, self._sound, self._embed, self._target, self._tau = options, sound, embed, target, tau
+        self._windows = WindowOptions(options.s_min, options.s_step, options.s_max, tau, options.strict_paper)
+        self._track = embed.track(sound.read, sound.samples)
 
-    def score(start: float, end: float) -> float:
-        first, last = round(start * 1000), round(end * 1000)
-        number, off = divmod(first, step)
-        if last - first == least and not off and number < len(scored):
-            return float(scored[number])
-        return float(track(first * RATE // 1000, last * RATE // 1000) @ target)
+    def run(self) -> list[VoiceCandidate]:
+        """Every part of the track once, in order: kept windows, and the rest with reasons."""
+        length = self._sound.samples * 1000 // RATE
+        voice = stretches(voiced_levels(self._sound.read, self._sound.samples), length)
+        found = self._as_printed(length) if self._options.strict_paper else self._as_intended(voice)
+        judged = [self._judged(span) for span in found]
+        return self._with_rest(judged, length, voice)
 
-    windows = WindowOptions(options.s_min, options.s_step, options.s_max, tau, options.strict_paper)
-    length = sound.samples / RATE
-    found = []
-    for window in find_windows(score, length, windows):
-        own = VoiceCandidate(round(window.start * 1000), round(window.end * 1000), window.score)
-        found.append(own if own.score > tau else VoiceCandidate(own.start_ms, own.end_ms, own.score, UNLIKE))
-    return _with_rest(found, int(length * 1000), scored, options)
+    def _as_intended(self, voice: Sequence[Span]) -> list[Span]:
+        found = []
+        for turn in turns(voice, self._score, self._windows):
+            found += windows_of_turn(turn, self._track_score, self._score, self._windows)
+        return found
 
+    def _as_printed(self, length: int) -> list[Span]:
+        def score(start: float, end: float) -> float:
+            return self._track_score(round(start * 1000), round(end * 1000))
 
-def _with_rest(
-    found: Sequence[VoiceCandidate], length: int, scored: NDArray[np.float32], options: CollectOptions
-) -> list[VoiceCandidate]:
-    """The windows with what lies between them, cut into pieces of s_min; the last piece of a gap may be shorter."""
-    step, least = round(options.s_step * 1000), round(options.s_min * 1000)
-    whole, at = [], 0
-    for window in [*found, VoiceCandidate(length, length, 0.0)]:
-        while at < window.start_ms:
-            end = min(at + least, window.start_ms)
-            number, off = divmod(at, step)
-            known = end - at == least and not off and number < len(scored)
-            score = float(scored[number]) if known else float("nan")
-            whole.append(VoiceCandidate(at, end, score, UNLIKE if known else SHORT))
-            at = end
-        if window.end_ms > window.start_ms:
-            whole.append(window)
-            at = window.end_ms
-    return whole
+        return [(round(w.start * 1000), round(w.end * 1000)) for w in find_windows(score, length / 1000, self._windows)]
+
+    def _score(self, start: int, end: int) -> float:
+        window = self._sound.read(start * RATE // 1000, end * RATE // 1000)
+        return float(self._embed([window])[0] @ self._target)
+
+    def _track_score(self, start: int, end: int) -> float:
+        return float(self._track(start * RATE // 1000, end * RATE // 1000) @ self._target)
+
+    def _judged(self, span: Span) -> VoiceCandidate:
+        score = self._score(*span)
+        return VoiceCandidate(*span, score, "" if score > self._tau else UNLIKE)
+
+    def _with_rest(self, found: Sequence[VoiceCandidate], length: int, voice: Sequence[Span]) -> list[VoiceCandidate]:
+        """The windows with what lies between them in pieces of s_min, the last of a gap maybe shorter."""
+        least, at = round(self._options.s_min * 1000), 0
+        whole = []
+        for window in [*found, VoiceCandidate(length, length, 0.0)]:
+            while at < window.start_ms:
+                end = min(at + least, window.start_ms)
+                spoken = sum(max(0, min(end, stop) - max(at, start)) for start, stop in voice)
+                if not spoken:
+                    whole.append(VoiceCandidate(at, end, float("nan"), NO_SPEECH))
+                elif end - at < least:
+                    whole.append(VoiceCandidate(at, end, float("nan"), SHORT))
+                else:
+                    whole.append(VoiceCandidate(at, end, self._score(at, end), UNLIKE))
+                at = end
+            if window.end_ms > window.start_ms:
+                whole.append(window)
+                at = window.end_ms
+        return whole
