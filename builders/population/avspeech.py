@@ -16,7 +16,7 @@ from ..stages.avspeech_listing import TABLES, hashed, split_of
 from ..stages.voice_face_facts import FORGED_MARK, youtube_key
 from .avspeech_videos import BAD_ROWS, FRAME, ForgeOptions, Segment, Video, plan
 from .clips import command_text
-from .footage import write_video
+from .footage import Encoding, write_video
 from .forging import in_processes, new_release, write_truth
 from .heads import Head, head
 from .portrait import CENTRE
@@ -107,7 +107,7 @@ def _write(out: Path, video: Video, options: ForgeOptions) -> int:
             _pictures(video, options, part, sound),
             options.fps,
             None if video.odd == "no sound track" else heard,
-            KEY_FRAME_SECONDS * options.fps,
+            Encoding(KEY_FRAME_SECONDS * options.fps),
         )
         if video.odd == "cut short":
             path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])

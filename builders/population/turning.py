@@ -112,7 +112,11 @@ def turned(person: Person, day: int, look: Look, scale: float = 1.0) -> Turned:
     if scale != 1.0:
         shown = np.asarray(cv2.resize(shown, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
         points = (points + 0.5) * scale - 0.5
-    colour = shown.astype(np.float32)
+    return turn(shown.astype(np.float32), points, look)
+
+
+def turn(colour: Picture, points: Points, look: Look) -> Turned:
+    """A head picture (H, W, 4) 0..255 as in Turned, seen from the front, and its (68, 2) landmarks -> both turned."""
     if look.smile:
         colour, points = _smiling(colour, points, look.smile)
     rows, columns = np.mgrid[0 : colour.shape[0], 0 : colour.shape[1]].astype(np.float64)

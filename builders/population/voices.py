@@ -14,6 +14,8 @@ FPS = 28
 FRAME_SAMPLES = RATE // FPS
 REST = 0.1
 """Share of an utterance after the last word: the release leaves up to a second there."""
+PITCH_SPREAD, TRACT_SPREAD = 0.17, 0.045
+"""Standard deviations among people of one gender: of the pitch in octaves, of the vocal tract's length as a share."""
 Wave = NDArray[np.float64]
 
 _VOWELS = {
@@ -58,8 +60,9 @@ def voice_of(person: Person) -> Voice:
         return float(total / np.sqrt(sum(weight**2 for weight in weights.values())))
 
     return Voice(
-        pitch=(118.0 if male else 208.0) * 2 ** (-0.17 * lean(jaw_length=0.8, jaw_square=0.5, brow_height=-0.3)),
-        tract=(17.2 if male else 14.6) * (1 + 0.045 * lean(jaw_width=0.8, nose_length=0.6)),
+        pitch=(118.0 if male else 208.0)
+        * 2 ** (-PITCH_SPREAD * lean(jaw_length=0.8, jaw_square=0.5, brow_height=-0.3)),
+        tract=(17.2 if male else 14.6) * (1 + TRACT_SPREAD * lean(jaw_width=0.8, nose_length=0.6)),
         tilt=1100.0 * 2 ** (0.5 * lean(lip_thickness=-0.8, skin_light=0.4)),
         breath=0.05 + 0.05 * (1 + np.tanh(lean(mouth_place=0.9, hair_light=0.4))) / 2 + (0.0 if male else 0.02),
         front=1 + 0.05 * lean(mouth_width=0.9, eye_distance=0.4),
@@ -104,7 +107,11 @@ def speak(person: Person, text: str, samples: int, random: np.random.Generator) 
 
     The words end after 90 % of the time, see REST.
     """
-    voice = voice_of(person)
+    return utter(voice_of(person), text, samples, random)
+
+
+def utter(voice: Voice, text: str, samples: int, random: np.random.Generator) -> Wave:
+    """As `speak`, in a voice that need not be a person's usual one."""
     parts = syllables(text)
     spoken = samples * (1 - REST)
     room = max(1, round(spoken / RATE * voice.pace))
