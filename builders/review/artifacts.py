@@ -1,19 +1,17 @@
 """The view *artifacts*: clips with the evidence of the build, to confirm or to overturn what it found."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import soundfile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ...loaders.folder import FolderError
-from ..core.decisions import ARTIFACTS
+from ..core.decisions import ARTIFACTS, is_current, shown
 from ..stages.artifacts import BLURRED_BELOW
 from ..stages.chin import CHIN_MARGIN
 from ..stages.noise import NOISY_BELOW_DB
@@ -42,10 +40,10 @@ class Artifacts:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self._table: tuple[str, pa.Table] | None = None
+        self._judged: tuple[str, list[tuple[str, str, dict[str, bool | None]]]] | None = None
 
     def available(self) -> bool:
-        return self.desk.options.folder is not None and self.table.num_rows > 0
+        return self.desk.options.folder is not None and bool(self._rows())
 
     def routes(self) -> list[Route]:
         return [
@@ -54,19 +52,17 @@ class Artifacts:
             Route("/api/artifacts/wave", self.wave),
         ]
 
-    @property
-    def table(self) -> pa.Table:
-        """config, key and the verdicts (null: not judged) of the samples that have any."""
+    def _rows(self) -> list[tuple[str, str, dict[str, bool | None]]]:
+        """(config, key, verdict by artifact; None: not judged) of the samples that have any verdict."""
         version = self.desk.version
-        if self._table is None or self._table[0] != version:
+        if self._judged is None or self._judged[0] != version:
             index = self.desk.folder.index
             there = [name for name in ARTIFACTS if name in index.column_names]
-            table = index.select(["config", "key", *there])
-            judged = pa.array(np.zeros(table.num_rows, bool))
-            for name in there:
-                judged = pc.or_(judged, pc.is_valid(table[name]))
-            self._table = version, table.filter(judged)
-        return self._table[1]
+            names = zip(*(index[name].to_pylist() for name in ("config", "key")), strict=True)
+            verdicts = zip(*(index[name].to_pylist() for name in there), strict=True) if there else iter(())
+            rows = [(*who, dict(zip(there, said, strict=True))) for who, said in zip(names, verdicts, strict=False)]
+            self._judged = version, [row for row in rows if any(there is not None for there in row[2].values())]
+        return self._judged[1]
 
     def _own(self) -> dict[str, dict[str, str]]:
         """This person's verdicts in force: artifact to verdict, by key."""
@@ -75,12 +71,6 @@ class Artifacts:
             if about == "artifact":
                 found.setdefault(key, {})[value] = decision.verdict
         return found
-
-    def _rows(self) -> Iterator[tuple[str, str, dict[str, bool | None]]]:
-        columns = self.table.to_pydict()
-        names = [name for name in ARTIFACTS if name in columns]
-        for at, (config, key) in enumerate(zip(columns["config"], columns["key"], strict=True)):
-            yield config, key, {name: columns[name][at] for name in names}
 
     def left(self) -> tuple[int, int]:
         """Samples with a flag whose every flag this person has decided, of all samples with a flag."""
@@ -166,6 +156,7 @@ class Artifacts:
             "evidence": evidence_words(row, name),
             "published": None if code is None else bool(code & bit),
             "own": own.verdict if own else None,
+            "outdated": own is not None and not is_current(own, {shown(self.desk.folder, row["key"])}),
             "reason": own.reason if own else "",
             "others": {who: verdict for who, verdict in others.items() if verdict != "undo"},
         }

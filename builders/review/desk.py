@@ -100,8 +100,15 @@ class Desk:
         self.cache = options.cache / named
         self.title = Path(place).resolve().name
         if options.folder is not None:
-            self.folder.table("manifest")
+            self._check(self.folder)
             self.records()
+
+    @staticmethod
+    def _check(folder: Folder) -> None:
+        if "source_digest" not in folder.index.column_names:
+            raise FolderError(
+                f"{folder.path}: built by an older facevox, without what decisions need. Build it again in a new folder"
+            )
 
     # --- the folder ---
 

@@ -328,6 +328,7 @@ function verdicts() {
   const made = item.artifacts.map((one, at) => {
     const built = one.built === null ? ["?", "doubt", "not judged"] : one.built ? ["▲", "bad", "found"] : ["○", "", "clean"];
     const own = one.own ? el("span", { class: "tag mine", title: one.own === "confirm" ? "you say: it is there" : "you say: it is not there" }, one.own === "confirm" ? "✓ you" : "✗ you") : null;
+    const outdated = one.outdated ? el("span", { class: "tag doubt", title: "the sample has changed since you said so: say it again" }, "⚠ outdated") : null;
     const others = Object.entries(one.others).map(([who, verdict]) =>
       el("span", { class: one.own && verdict !== one.own ? "tag doubt" : "tag" , title: `${who} says: ${verdict === "confirm" ? "it is there" : "it is not there"}` }, `${verdict === "confirm" ? "✓" : "✗"} ${who}`));
     const code = one.published === null ? null : el("span", { class: "tag", title: "the release's own code" }, one.published ? "release: there" : "release: clean");
@@ -335,7 +336,7 @@ function verdicts() {
     return el("div", { class: at === picked ? "verdict here" : "verdict", "data-name": one.name, onclick: () => pick(at) || evidence() },
       el("span", { "aria-hidden": "true" }, built[0]),
       el("strong", {}, one.word),
-      el("span", { class: "row tags" }, el("span", { class: `tag ${built[1]}` }, built[2]), code, own, ...others),
+      el("span", { class: "row tags" }, el("span", { class: `tag ${built[1]}` }, built[2]), code, own, outdated, ...others),
       el("span", { class: "row ask" },
         el("button", { class: "plain", title: "it is there (y)", tabindex: "-1", onclick: (event) => answer(event, at, "confirm") }, "✓ ", key("y")),
         el("button", { class: "plain", title: "it is not there (n)", tabindex: "-1", onclick: (event) => answer(event, at, "overturn") }, "✗ ", key("n"))),
@@ -375,6 +376,7 @@ async function say(verdict) {
   const made = await app.decide({ key, about: "artifact", verdict, value: one.name, reason: ui.reason.value.trim() });
   if (!made || item?.key !== key) return;
   one.own = verdict;
+  one.outdated = false;
   one.reason = made.reason;
   const row = list.items[position()];
   if (row) row.own[one.name] = verdict;
