@@ -331,7 +331,7 @@ function verdicts() {
     const outdated = one.outdated ? el("span", { class: "tag doubt", title: "the sample has changed since you said so: say it again" }, "⚠ outdated") : null;
     const others = Object.entries(one.others).map(([who, verdict]) =>
       el("span", { class: one.own && verdict !== one.own ? "tag doubt" : "tag" , title: `${who} says: ${verdict === "confirm" ? "it is there" : "it is not there"}` }, `${verdict === "confirm" ? "✓" : "✗"} ${who}`));
-    const code = one.published === null ? null : el("span", { class: "tag", title: "the release's own code" }, one.published ? "release: there" : "release: clean");
+    const code = one.published === null ? null : el("span", { class: "tag", title: one.published ? "the release's own code says: there" : "the release's own code says: clean" }, one.published ? "release ▲" : "release ○");
     const key = (name) => (at === picked ? el("kbd", {}, name) : null);
     return el("div", { class: at === picked ? "verdict here" : "verdict", "data-name": one.name, onclick: () => pick(at) || evidence() },
       el("span", { "aria-hidden": "true" }, built[0]),
