@@ -1,7 +1,7 @@
 // The faces of one person side by side: which are picked, which are left out and why.
 
 import { brief, scoresOf } from "./facts.js";
-import { drawDetail, said, source, zoom } from "./faces_detail.js";
+import { drawDetail, drawZoom, said, source, zoom } from "./faces_detail.js";
 
 const REASONS = [
   "another person",
@@ -181,6 +181,7 @@ function move(number) {
   app.go(`${config.name}/${faces[at].key}`);
   drawLook();
   drawReasons();
+  drawZoom(root.querySelector(".zoom"), app, config, field, faces[at]);
 }
 
 /** The nearest face in the next line up or down, by where they lie on the page. */
@@ -245,6 +246,7 @@ function drawReasons() {
 function start() {
   if (!faces[at]) return;
   asking = faces[at].key;
+  root.querySelector(".zoom").close();
   drawReasons();
   app.keys();
 }
@@ -315,7 +317,7 @@ async function choose(name, key) {
     el("aside", { class: "card list" }, el("div", { class: "filters" }, filters()), el("ol", { class: "people" }), el("div", { class: "pager" })),
     el("section", { class: "person" }, el("div", { class: "card pad head" }), el("div", { class: "faces-of" }), el("div", { class: "card pad reasons", hidden: true, role: "dialog", "aria-label": "why it is left out" })),
     el("aside", { class: "card detail" }),
-    el("dialog", { class: "zoom", onkeydown: (event) => { if (event.key === " ") { event.preventDefault(); enlarge(); } }, onclick: enlarge }),
+    el("dialog", { class: "zoom", onclick: enlarge }),
   );
   const found = key && (await go({ key, show: "all", find: "" }, true));
   if (!found && !(await go({}, true))) root.querySelector(".faces-of").replaceChildren(el("p", { class: "empty" }, "no faces here"));

@@ -62,8 +62,18 @@ export function drawDetail(pane, app, config, field, face) {
 /** Shows a face as large as the window allows, or no longer. */
 export function zoom(sheet, app, config, field, face) {
   if (sheet.open) return sheet.close();
-  const place = face && source(app, config, field, face, true);
-  if (!place) return null;
-  sheet.replaceChildren(app.el("img", { src: place, alt: `face ${face.key}` }), app.el("p", {}, face.key));
-  return sheet.showModal();
+  if (!face || !source(app, config, field, face)) return null;
+  sheet.showModal();
+  return drawZoom(sheet, app, config, field, face);
+}
+
+/** Puts a face into the open sheet: arrow keys move on while it is large. */
+export function drawZoom(sheet, app, config, field, face) {
+  if (!sheet.open) return;
+  const place = source(app, config, field, face, true);
+  const state = face.says ? ` · ${said(config, face.says)}` : "";
+  sheet.replaceChildren(
+    place ? app.el("img", { src: place, alt: `face ${face.key}` }) : app.el("p", { class: "empty" }, "no picture of this one"),
+    app.el("p", {}, face.key, state),
+  );
 }

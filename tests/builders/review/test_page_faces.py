@@ -99,6 +99,12 @@ def test_people_are_found_and_stepped_through_by_keyboard(page, serve, picked, p
     assert here(page) == start
     page.keyboard.press("b")
     assert "origin.jpg" in page.locator(".face.here img").get_attribute("src")
+    page.keyboard.press(" ")
+    expect(page.locator(".zoom p")).to_have_text(start)
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".zoom p")).to_have_text(here(page))
+    page.keyboard.press(" ")
+    expect(page.locator(".zoom")).to_be_hidden()
     page.keyboard.press("/")
     page.keyboard.type(second)
     expect(listed).to_have_count(1)
