@@ -5,6 +5,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -122,9 +123,10 @@ class Thumbnails:
         path = self.folder / name[:2] / f"{name}.webp"
         try:
             return path.read_bytes()
-        except FileNotFoundError:
+        except OSError:
             data = small_webp(picture(), edge)
-        with self._lock:
+        # A cache that cannot be written costs time, no picture.
+        with self._lock, suppress(OSError):
             write_bytes(path, data)
             self._bound(len(data))
         return data

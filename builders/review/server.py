@@ -2,6 +2,7 @@
 
 import secrets
 import socket
+import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -47,15 +48,23 @@ def application(options: ReviewOptions, token: str = "") -> Starlette:
     routes = [*api.routes(), *Media(desk).routes(), *(route for view in views for route in view.routes())]
     pages = [Route(path, page) for path, page in _pages()]
     guard = Middleware(Guard, token=token or secrets.token_urlsafe(32), port=options.port)
-    known: Any = {KeyError: _unknown, FileNotFoundError: _unknown, ValueError: _refused, HTTPException: _stopped}
+    known: Any = {
+        KeyError: _unknown,
+        FileNotFoundError: _unknown,
+        ValueError: _refused,
+        HTTPException: _stopped,
+        OSError: _failed,
+    }
     return Starlette(routes=[*pages, *routes], middleware=[guard], exception_handlers=known)
 
 
 def serve(options: ReviewOptions) -> None:
     """Serve the page until it is interrupted; prints its address and opens the browser on it.
 
-    Raises OSError when the port is taken.
+    Raises OSError when the port is taken, ValueError when there is no such port.
     """
+    if not 0 <= options.port <= 65_535:
+        raise ValueError(f"port {options.port}: expected 1 to 65535, or 0 for a free one")
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     with listener:
@@ -67,7 +76,8 @@ def serve(options: ReviewOptions) -> None:
         shown = options.folder or options.collect.videos
         print(f"reviewing {shown} as {options.who}; stop with Ctrl-C\n{opened}", flush=True)
         if options.browser:
-            webbrowser.open(opened)
+            # A browser in the terminal would otherwise wait for the server, and the server for it.
+            threading.Thread(target=webbrowser.open, args=(opened,), daemon=True).start()
         quiet: dict[str, Any] = {"log_level": "warning", "access_log": False, "server_header": False}
         config = uvicorn.Config(app, ws="none", lifespan="off", proxy_headers=False, **quiet)
         config.timeout_graceful_shutdown = 1
@@ -168,3 +178,8 @@ def _refused(request: Request, error: Exception) -> Response:
 
 def _stopped(request: Request, error: Exception) -> Response:
     return _error(error.status_code, error.detail) if isinstance(error, HTTPException) else _error(500, str(error))
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    # The disk is full, or a folder cannot be written: nothing of the request was kept.
+    return _error(500, f"not done: {error}")

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from facevox.builders.core.decisions import FILE
+from facevox.cli import main
 
 PORT = 8765
 
@@ -155,6 +156,19 @@ def test_the_server_listens_on_this_machine_alone_and_prints_a_new_token_every_t
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
     listening = [line[1] for line in lines if line[3] == "0A"]
     assert {place.split(":")[0] for place in listening if int(place.split(":")[1], 16) == where.port} == {"0100007F"}
+
+
+def test_a_port_that_does_not_exist_is_one_line(folder, capsys):
+    assert main(["review", str(folder), "--no-browser", "--port", "70000"]) == 2
+    assert capsys.readouterr().err == "facevox: port 70000: expected 1 to 65535, or 0 for a free one\n"
+
+
+def test_a_disk_that_takes_nothing_is_said_aloud(client, folder, first, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    own = client(folder, cache=tmp_path / "file")
+    assert own.get(f"/thumb/{first['config']}/{first['key']}/visual.webp").status_code == 200
+    answer = own.post("/api/place", json={"view": "artifacts", "place": "here"})
+    assert (answer.status_code, answer.json()["error"][:8]) == (500, "not done")
 
 
 def test_decisions_of_many_at_once_are_all_on_record(client, folder, first):
