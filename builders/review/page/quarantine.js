@@ -267,6 +267,9 @@ export default {
       el("aside", { class: "card detail" }),
     );
     await load();
+    // Nothing is open: everything is of more use than an empty list.
+    if (!STATES[state] && !groups.some((group) => group.open)) chosen.state = "all";
+    drawGroups();
     await page(key ? { at: key } : {});
   },
   close() {
