@@ -68,7 +68,8 @@ class Span:
     start_ms: int
     end_ms: int
     what: str
-    """target, other, silence, noise; overlap where target and other speak at once."""
+    """target, other, noise (music alone), silence (nobody speaks; in hard videos faint music goes on) or overlap
+    (target and other at once)."""
 
 
 @dataclass(frozen=True)
