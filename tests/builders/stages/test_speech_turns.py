@@ -1,8 +1,9 @@
 """Turns of a made-up target: between pauses, at edges without one, never across a pause that may part speakers."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
-
 from facevox.builders.stages.speech_turns import FRAME_MS, stretches, turns, voiced_levels, windows_of_turn
 from facevox.builders.stages.target_speech import WindowOptions
 
@@ -42,7 +43,7 @@ def test_a_turn_of_the_target_is_kept_from_edge_to_edge_and_others_are_not():
     assert windows[0][0] == 500 and windows[-1][1] == 19_700
     assert sum(end - start for start, end in windows) == 8800 + 3700
     assert all(3000 <= end - start <= 10_000 for start, end in windows)
-    assert all(first[1] <= second[0] for first, second in zip(windows, windows[1:], strict=False))
+    assert all(first[1] <= second[0] for first, second in pairwise(windows))
 
 
 @pytest.mark.parametrize(("begin", "end"), [(2500, 12_000), (0, 7700), (3150, 9050)])
