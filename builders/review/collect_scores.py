@@ -15,12 +15,12 @@ from ..core.stage import Reject
 from ..stages.collection_options import CollectOptions
 from ..stages.collection_scan import Scan, read_scan, scan, scan_folder
 from ..stages.collection_scores import AGAIN, BETTER, UNLIKE, UNSURE, faces_kept, scores, thresholds
-from ..stages.collection_sound import RATE, TrackSound
+from ..stages.collection_sound import TrackSound
 from ..stages.collection_truth import GroundTruth
 from ..stages.collection_video import check_single_talker
 from ..stages.collection_videos import SourceVideo, list_videos
+from ..stages.collection_voices import Heard, VoiceFinder
 from ..stages.marks import Marks
-from ..stages.target_speech import WindowOptions, find_windows
 from ..stages.video import open_video
 from .collect_marks import Marking, VideoFile
 from .collect_run import Tell
@@ -70,7 +70,7 @@ def write_collection(options: CollectOptions, piece: str, tell: Tell) -> str:
 class _Heard:
     """Scores of windows of one video against one voice, each looked at once."""
 
-    scores: dict[tuple[int, int], float] = field(default_factory=dict)
+    heard: Heard = field(default_factory=Heard)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -156,13 +156,11 @@ class Scores:
             raise ValueError(truth)
         scored = scores(found, truth)
         reasons = faces_kept(found, scored.faces, face, self._options.duplicate)
-        segments = self._segments(source, truth.voice, scored.voices, voice)
+        segments = self._segments(source, truth.voice, voice)
         return {"faces": [WHY.index(why) for why in reasons], "segments": segments}
 
-    def _segments(
-        self, video: SourceVideo, target: NDArray[np.float32], scored: NDArray[np.float32], tau: float
-    ) -> list[list[float]]:
-        """Algorithm 1 at a threshold, on scores that earlier thresholds already asked for where there are such."""
+    def _segments(self, video: SourceVideo, target: NDArray[np.float32], tau: float) -> list[list[float]]:
+        """What the collector keeps at a threshold; what earlier thresholds asked for is not heard again."""
         with self._lock:
             key = video.digest, target.tobytes()
             heard = self._heard.setdefault(key, _Heard())
@@ -170,26 +168,10 @@ class Scores:
             while len(self._heard) > KEPT_VIDEOS:
                 self._heard.popitem(last=False)
         options = self._options
-        windows = WindowOptions(options.s_min, options.s_step, options.s_max, tau, options.strict_paper)
-        step, least = round(options.s_step * 1000), round(options.s_min * 1000)
-        with heard.lock, (options.videos / video.path).open("rb") as file, open_video(file) as opened:
-            sound = TrackSound(opened)
-            track = open_speaker_embedder(options.voice_embedder, options.models_folder).track(
-                sound.read, sound.samples
-            )
-
-            def score(start: float, end: float) -> float:
-                span = round(start * 1000), round(end * 1000)
-                number, off = divmod(span[0], step)
-                if span[1] - span[0] == least and not off and number < len(scored):
-                    return float(scored[number])
-                if span not in heard.scores:
-                    with NETWORKS:
-                        heard.scores[span] = float(track(span[0] * RATE // 1000, span[1] * RATE // 1000) @ target)
-                return heard.scores[span]
-
-            found = [window for window in find_windows(score, sound.samples / RATE, windows) if window.score > tau]
-        return [[round(one.start * 1000), round(one.end * 1000), round(one.score, 4)] for one in found]
+        with heard.lock, NETWORKS, (options.videos / video.path).open("rb") as file, open_video(file) as opened:
+            embed = open_speaker_embedder(options.voice_embedder, options.models_folder)
+            found = VoiceFinder(options, TrackSound(opened), embed, target, tau, heard.heard).windows()
+        return [[one.start_ms, one.end_ms, round(one.score, 4)] for one in found if not one.reason]
 
     def crop(self, video: VideoFile, number: int) -> bytes:
         """The JPEG of a face of the scan. Raises KeyError where there is none of that number."""

@@ -1,7 +1,7 @@
 """The voice windows of one video: Algorithm 1 in each turn of speech, and what lies between them, with reasons."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,14 @@ class VoiceCandidate:
     reason: str = ""
 
 
+@dataclass
+class Heard:
+    """What was asked about a track and a target before: stretches of voice (None: not yet), and cosines of spans."""
+
+    voice: list[Span] | None = None
+    scores: dict[Span, float] = field(default_factory=dict)
+
+
 class VoiceFinder:
     """Finds the target's windows in one track. `target` (D,) is the speaker's mean vector."""
 
@@ -36,18 +44,32 @@ class VoiceFinder:
         embed: SpeakerEmbedder,
         target: NDArray[np.float32],
         tau: float,
+        heard: Heard | None = None,
     ) -> None:
+        """`heard` serves several thresholds of the same track and target."""
+        self._heard = heard or Heard()
         self._options, self._sound, self._embed, self._target, self._tau = options, sound, embed, target, tau
         self._windows = WindowOptions(options.s_min, options.s_step, options.s_max, tau, options.strict_paper)
         self._track = embed.track(sound.read, sound.samples)
 
     def run(self) -> list[VoiceCandidate]:
         """Every part of the track once, in order: kept windows, and the rest with reasons."""
-        length = self._sound.samples * 1000 // RATE
-        voice = stretches(voiced_levels(self._sound.read, self._sound.samples), length)
-        found = self._as_printed(length) if self._options.strict_paper else self._as_intended(voice)
-        judged = [self._judged(span) for span in found]
-        return self._with_rest(judged, length, voice)
+        return self._with_rest(self.windows(), self._length, self._voice())
+
+    def windows(self) -> list[VoiceCandidate]:
+        """The windows alone, kept or (as printed in the paper) not, in order."""
+        found = self._as_printed(self._length) if self._options.strict_paper else self._as_intended(self._voice())
+        return [self._judged(span) for span in found]
+
+    @property
+    def _length(self) -> int:
+        return self._sound.samples * 1000 // RATE
+
+    def _voice(self) -> list[Span]:
+        if self._heard.voice is None:
+            levels = voiced_levels(self._sound.read, self._sound.samples)
+            self._heard.voice = stretches(levels, self._length)
+        return self._heard.voice
 
     def _as_intended(self, voice: Sequence[Span]) -> list[Span]:
         found = []
@@ -62,11 +84,17 @@ class VoiceFinder:
         return [(round(w.start * 1000), round(w.end * 1000)) for w in find_windows(score, length / 1000, self._windows)]
 
     def _score(self, start: int, end: int) -> float:
-        window = self._sound.read(start * RATE // 1000, end * RATE // 1000)
-        return float(self._embed([window])[0] @ self._target)
+        known = self._heard.scores
+        if (start, end) not in known:
+            window = self._sound.read(start * RATE // 1000, end * RATE // 1000)
+            known[start, end] = float(self._embed([window])[0] @ self._target)
+        return known[start, end]
 
     def _track_score(self, start: int, end: int) -> float:
-        return float(self._track(start * RATE // 1000, end * RATE // 1000) @ self._target)
+        known = self._heard.scores
+        if (start, end) not in known:
+            known[start, end] = float(self._track(start * RATE // 1000, end * RATE // 1000) @ self._target)
+        return known[start, end]
 
     def _judged(self, span: Span) -> VoiceCandidate:
         score = self._score(*span)
