@@ -85,8 +85,9 @@ def list_videos(videos: Path, marks: Marks, read_digest: Callable[[Path], str] |
     """Videos under their ids, and refusals for those that nobody said whose they are, or turned down.
 
     An id is the name without ending, in lower case, with `-` for all but letters and digits. It becomes `v` and ten
-    digits of the content's digest where nothing is left of it, where it names the person's folder, or where an earlier
-    video of the speaker has it: ids stay when videos are added, and names of people stay out. The same content twice
+    digits of the content's digest where nothing is left of it, where it holds the name of the person's folder (of
+    three letters or more), or where an earlier video of the speaker has it: ids stay when videos are added, and names
+    of people stay out. The same content twice
     under one speaker is taken once. `read_digest` may remember digests (default: `digest`). Raises ValueError where a
     speaker has two genders.
     """
@@ -126,7 +127,7 @@ def _placed(
     ids = taken.setdefault(who.speaker, set())
     name = _OTHER.sub("-", PurePosixPath(entry.name).stem.lower()).strip("-")
     person = _OTHER.sub("-", PurePosixPath(who.folder).stem.lower()).strip("-")
-    if not name or len(name) > LONGEST_ID or name in ids or (person and person in name):
+    if not name or len(name) > LONGEST_ID or name in ids or (len(person) > 2 and person in name):
         name = f"v{content[:10]}"
     video = SourceVideo(entry.name, who.speaker, who.gender, name, content)
     if content in (content for speaker, content in seen if speaker == who.speaker):

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
-from types import MappingProxyType
 from typing import Any
 
 from ...loaders.durable import sync_folder
@@ -111,9 +110,9 @@ class VideoMarks:
 class Marks:
     """The marks in force."""
 
-    speakers: Mapping[str, Speaker] = field(default_factory=lambda: MappingProxyType({}))
+    speakers: Mapping[str, Speaker] = field(default_factory=dict)
     """By folder."""
-    videos: Mapping[str, VideoMarks] = field(default_factory=lambda: MappingProxyType({}))
+    videos: Mapping[str, VideoMarks] = field(default_factory=dict)
     """By path from the folder of videos; without those that have no mark."""
     face: float | None = None
     voice: float | None = None
@@ -317,7 +316,7 @@ def settle(records: Iterable[Mark]) -> Marks:
     speakers = {m.value["folder"]: Speaker(**m.value) for m in of_all if m.about == "speaker"}
     thresholds = next((m.value for m in of_all if m.about == "thresholds"), {"face": None, "voice": None})
     videos = {video: _of_video(marks) for video, marks in sorted(of_video.items())}
-    return Marks(MappingProxyType(dict(sorted(speakers.items()))), MappingProxyType(videos), **dict(thresholds))
+    return Marks(dict(sorted(speakers.items())), videos, **dict(thresholds))
 
 
 def _of_video(marks: list[Mark]) -> VideoMarks:
