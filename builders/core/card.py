@@ -1,5 +1,6 @@
 """Sidecars to tables, dataset card and checksums: a pure function of what the shards left behind."""
 
+import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -66,7 +67,7 @@ def finish(out: Path, builder: Builder, plan: Plan, review: Review, raw: Folder)
     write_table(out, "quarantine", pa.Table.from_pylist(rejections, schema=QUARANTINE))
     write_table(out, "identities", totals.identities(schema, builder.person_facts, configs))
     write_added_tables(out, builder, raw, plan)
-    write_bytes(out / "tables" / "README.md", tables_card(builder).encode())
+    write_bytes(out / "tables" / "README.md", tables_card(out, builder).encode())
     counted = statistics(DatasetFolder(out)) if totals.facts and builder.name in described() else None
     followed = tally.followed()
     card = _card(builder, configs, totals, rejections, plan.options, counted, followed)
@@ -87,6 +88,8 @@ class Totals:
     def __init__(self, configs: tuple[Config, ...]) -> None:
         self._order = [config.name for config in configs]
         self._told_by: dict[str, str] = {}
+        self.digests: defaultdict[str, Any] = defaultdict(hashlib.sha256)
+        """Of the shards of a config."""
         self.samples: Counter[tuple[str, str]] = Counter()
         self.bytes: Counter[tuple[str, str]] = Counter()
         self.frames: Counter[tuple[str, str]] = Counter()
@@ -99,6 +102,7 @@ class Totals:
     def add(self, sidecar: Mapping[str, Any], person_facts: tuple[str, ...]) -> None:
         at = (sidecar["config"], sidecar["split"])
         self.bytes[at] += sidecar["size"]
+        self.digests[sidecar["config"]].update(sidecar["sha256"].encode())
         for sample in sidecar["samples"]:
             facts = sample["facts"]
             self.samples[at] += 1
@@ -168,7 +172,9 @@ def _front_matter(builder: Builder, configs: tuple[Config, ...], totals: Totals,
         first = {"default": True} if not blocks else {}
         blocks.append({"config_name": config.name, **first, "data_files": files})
         columns = [feature(column.name, column.type) for column in config.schema()]
-        infos.append({"config_name": config.name, "features": columns, "splits": counts})
+        # `datasets` looks for what it has in its cache by this card, not by the shards.
+        digest = f"sha256 of its shards' sha256: {totals.digests[config.name].hexdigest()}"
+        infos.append({"config_name": config.name, "description": digest, "features": columns, "splits": counts})
     about: dict[str, Any] = {"pretty_name": builder.title, "license": builder.licence, "tags": list(builder.tags)}
     if totals.forged:
         about |= {"pretty_name": f"{builder.title} (forged)", "license": "other", "license_name": "forged-by-facevox"}

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from ...loaders.durable import written_aside
-from ...loaders.folder import TABLES
+from ...loaders.folder import TABLES, file_sha256
 from ...loaders.sample import FIELD_ENTRY, INDEX_KEYS, Config
 from .builder import Builder
 from .plan import Plan
@@ -90,11 +90,17 @@ def write_added_tables(out: Path, builder: Builder, raw: Folder, plan: Plan) -> 
                     file.write_batch(batch)
 
 
-def tables_card(builder: Builder) -> str:
+def tables_card(out: Path, builder: Builder) -> str:
+    """The card of the folder `tables`, once the tables are written."""
     names = (*TABLES, *(table.name for table in builder.tables))
+    # By these `datasets` tells one folder's tables from another's in its cache; it does not look at the files.
+    infos = [
+        {"config_name": name, "description": f"sha256 {file_sha256(out / 'tables' / f'{name}.parquet')}"}
+        for name in names
+    ]
     blocks = [{"config_name": name, "data_files": [{"split": "train", "path": f"{name}.parquet"}]} for name in names]
     added = "".join(f" `{table.name}`: {table.meaning}." for table in builder.tables)
-    head = yaml.safe_dump({"license": builder.licence, "configs": blocks}, sort_keys=False)
+    head = yaml.safe_dump({"license": builder.licence, "configs": blocks, "dataset_info": infos}, sort_keys=False)
     return f"""---
 {head}---
 # Tables of {builder.title}

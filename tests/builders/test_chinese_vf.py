@@ -197,6 +197,17 @@ def test_tables_load_without_code_of_ours(built):
         built.table("candidate")
 
 
+def test_folders_of_one_name_are_not_taken_for_each_other(written, built, tmp_path):
+    written.face[0][9] = 0.96
+    other = build(written.to(tmp_path / "C"), tmp_path / "O")
+    assert other.path.name == built.path.name
+    for folder, score in ((built, 0.95), (other, 0.96)):
+        table = load_dataset(str(folder.path / "tables"), "candidates", split="train")
+        faces = load_dataset(str(folder.path), "faces", split="test")
+        assert table[0]["key"] == faces[0]["__key__"] == "main-cvf0001_v0001_00000000_000"
+        assert table[0]["score"] == faces[0]["json"]["score"] == pytest.approx(score)
+
+
 def test_every_odd_row_and_file_has_its_row_in_the_quarantine(written, tmp_path):
     cut = "face/cvf0001/v0001/00000000_0.jpg"
     written.files[cut] = written.files[cut][:-300]
