@@ -1,6 +1,9 @@
 """Fixtures: forged releases, folders built from them, and the real data where there is some."""
 
+import fcntl
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 # Before torch is imported: its threads spin against the build and stream workers that the tests start.
@@ -51,12 +54,38 @@ def real() -> Path:
 
 
 @pytest.fixture(scope="session")
-def release(tmp_path_factory) -> Path:
+def made_once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """made_once(name, make): a folder filled by make(folder), by the first process of the test run that asks for it.
+
+    The others wait for it and read the same files: nobody may change them.
+    """
+    base = tmp_path_factory.getbasetemp()
+    common = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def get(name: str, make: Callable[[Path], object]) -> Path:
+        home, whole = common / f"once-{name}", common / f"once-{name}.whole"
+        with (common / f"once-{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not whole.exists():
+                shutil.rmtree(home, ignore_errors=True)
+                home.mkdir()
+                make(home)
+                whole.touch()
+        return home
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def release(made_once) -> Path:
     """A small forged release of six people, two positions, one utterance of about 12 frames each, zipped."""
-    out = tmp_path_factory.mktemp("forged") / "release"
-    forge(out, ForgeOptions(subjects=6, positions=2, utterances=1, frames=12, stills_frames=3, size="small"), workers=2)
-    (out.parent / "release.truth.json").rename(out.parent / "kept-from-the-builder.json")
-    return out
+
+    def make(home: Path) -> None:
+        options = ForgeOptions(subjects=6, positions=2, utterances=1, frames=12, stills_frames=3, size="small")
+        forge(home / "release", options, workers=2)
+        (home / "release.truth.json").rename(home / "kept-from-the-builder.json")
+
+    return made_once("release", make) / "release"
 
 
 @pytest.fixture(scope="session")
@@ -77,10 +106,13 @@ def build(raw: Path, out: Path, **options) -> Folder:
 
 
 @pytest.fixture(scope="session")
-def built(release, tmp_path_factory) -> dict[str, Folder]:
+def built(release, made_once) -> dict[str, Folder]:
     """The release built in every format by one process, small shards."""
-    home = tmp_path_factory.mktemp("built")
-    return {name: build(release, home / name, format=name, shard_mb=4) for name in FORMATS}
+    # Two processes that ask at the same time begin at different ends.
+    order = FORMATS[::-1] if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0" else FORMATS
+    for name in order:
+        made_once(name, lambda home, name=name: build(release, home / "O", format=name, shard_mb=4))
+    return {name: Folder(made_once(name, lambda home: None) / "O") for name in FORMATS}
 
 
 @pytest.fixture(scope="session")

@@ -107,11 +107,19 @@ def test_version(capsys):
         (["verify", "{out}"], "no dataset folder"),
     ],
 )
-def test_bad_use_is_one_clear_line_and_exit_code_2(release, built, tmp_path, words, expected):
+def test_bad_use_is_one_clear_line_and_exit_code_2(release, built, tmp_path, capfd, words, expected):
     places = {"release": release, "built": built["tar"].path, "out": tmp_path}
-    done = run(*(word.format(**places) for word in words))
+    assert main([word.format(**places) for word in words]) == 2
+    said = capfd.readouterr().err
+    assert expected in said
+    assert len(said.strip().splitlines()) == 1, said
+    assert said.startswith("facevox: ")
+
+
+@pytest.mark.parametrize("words", [["build", "speakingfaces", "--raw", "/nowhere", "--out", "o"], ["info", "/nowhere"]])
+def test_the_process_ends_as_the_function_does(words, tmp_path):
+    done = run(*words, cwd=tmp_path)
     assert done.returncode == 2
-    assert expected in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert done.stderr.startswith("facevox: ")
 
@@ -120,10 +128,13 @@ def test_bad_use_is_one_clear_line_and_exit_code_2(release, built, tmp_path, wor
     "words",
     [["build", "speakingfaces"], ["nonsense"], ["build", "speakingfaces", "--raw", "r", "--out", "o", "--nonsense"]],
 )
-def test_wrong_arguments_exit_with_2(words):
-    done = run(*words)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
+def test_wrong_arguments_exit_with_2(words, capfd):
+    try:
+        code = main(words)
+    except SystemExit as ended:
+        code = ended.code
+    assert code == 2
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.skipif(

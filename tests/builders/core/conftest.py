@@ -8,16 +8,13 @@ SAME = {"configs": ("utterances",), "shard_mb": 1}
 
 
 @pytest.fixture(scope="session")
-def few(tmp_path_factory):
+def few(made_once):
     """Three people in three splits, two utterances each: three shards."""
-    out = tmp_path_factory.mktemp("few") / "release"
-    forge(out, ForgeOptions(subjects=3, positions=1, utterances=1, frames=6, stills_frames=0, size="small"))
-    return out
+    options = ForgeOptions(subjects=3, positions=1, utterances=1, frames=6, stills_frames=0, size="small")
+    return made_once("few", lambda home: forge(home / "release", options)) / "release"
 
 
 @pytest.fixture(scope="session")
-def undecided(few, tmp_path_factory, build_folder):
+def undecided(few, made_once, build_folder):
     """`few` built before anybody decided anything; copy it before deciding."""
-    out = tmp_path_factory.mktemp("undecided") / "out"
-    build_folder(few, out, **SAME)
-    return out
+    return made_once("undecided", lambda home: build_folder(few, home / "out", **SAME)) / "out"

@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from facevox.builders.core import run as run_module
 from facevox.builders.population.clips import ForgeOptions
 from facevox.builders.population.speakingfaces import forge
+from facevox.cli import main
 from facevox.loaders.folder import Folder, FolderError
 from facevox.loaders.verify import check
 
@@ -81,16 +83,57 @@ KILLS: list[tuple[int, int]] = []
 """(half-written files, finished shards) found right after each kill."""
 
 
-def kill(raw: Path, out: Path, finished: int, jitter: float, group: bool) -> None:
+STARTER = """
+import json, os, signal, sys
+import facevox.api, facevox.builders.core.run, facevox.builders.speakingfaces, tqdm
+from facevox.cli import main
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+for line in sys.stdin:
+    process = os.fork()
+    if not process:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+        os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+        os.dup2(0, 1), os.dup2(0, 2)
+        os._exit(main(json.loads(line)))
+    print(process, flush=True)
+"""
+"""Runs a command line of facevox in a session of its own for every line it reads, without importing it anew."""
+
+
+@pytest.fixture(scope="module")
+def start():
+    """start(command line) -> its process id; whoever is killed is gone at once."""
+    server = subprocess.Popen([sys.executable, "-c", STARTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def run(line: list[str]) -> int:
+        server.stdin.write(json.dumps(line) + "\n")
+        server.stdin.flush()
+        return int(server.stdout.readline())
+
+    yield run
+    server.stdin.close()
+    assert server.wait(20) == 0
+
+
+def alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def kill(start, raw: Path, out: Path, finished: int, jitter: float, group: bool) -> None:
     """Start or resume a 2-worker build and kill it once `finished` shards are done and `jitter` seconds have passed."""
-    line = command(raw, out, "--workers", "2", "--shard-mb", "1")
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    running = subprocess.Popen(line, **silent, start_new_session=True)
-    while running.poll() is None and len(list(out.glob(".build/shards/*/*.json"))) < finished:
+    running = start(command(raw, out, "--workers", "2", "--shard-mb", "1")[3:])
+    while alive(running) and len(list(out.glob(".build/shards/*/*.json"))) < finished:
         time.sleep(0.01)
     time.sleep(jitter)
-    (os.killpg if group else os.kill)(running.pid, signal.SIGKILL)
-    running.wait()
+    with suppress(ProcessLookupError):
+        (os.killpg if group else os.kill)(running, signal.SIGKILL)
+    while alive(running):
+        time.sleep(0.01)
     KILLS.append((len(list(out.glob("data/*/*.part"))), len(list(out.glob(".build/shards/*/*.json")))))
 
 
@@ -99,14 +142,12 @@ def kill(raw: Path, out: Path, finished: int, jitter: float, group: bool) -> Non
     [(1,), (3,), (0,), (2,), (4,)]
     + [pytest.param(cuts, marks=pytest.mark.slow) for cuts in [(0, 1, 3), (1, 2, 4), (0, 2, 3), (1, 3, 4), (0, 0, 2)]],
 )
-def test_kill_9_at_random_moments_changes_nothing(tiny, whole, tmp_path, tree, cuts):
-    """Twenty kills, up to three of one build; the last run is left alone."""
+def test_kill_9_at_random_moments_changes_nothing(start, tiny, whole, tmp_path, build_folder, tree, cuts):
+    """Twenty kills, up to three of one build, which two workers resume; the last run is left alone, in this process."""
     chance = random.Random(str(cuts))
     for finished in cuts:
-        kill(tiny, tmp_path / "out", finished, chance.uniform(0, 0.12), group=chance.random() < 0.5)
-    line = command(tiny, tmp_path / "out", "--workers", "2", "--shard-mb", "1")
-    again = subprocess.run(line, capture_output=True, text=True)
-    assert again.returncode == 0, again.stderr
+        kill(start, tiny, tmp_path / "out", finished, chance.uniform(0, 0.12), group=chance.random() < 0.5)
+    build_folder(tiny, tmp_path / "out", shard_mb=1)
     assert tree(tmp_path / "out") == tree(whole)
 
 
@@ -253,7 +294,7 @@ def test_two_builds_of_one_folder(tiny, tmp_path, build_folder):
         build_folder(tiny, tmp_path / "out")
 
 
-def test_a_full_disk_is_one_clear_line_and_the_build_resumes(tiny, whole, tmp_path, tree):
+def test_a_full_disk_is_one_clear_line_and_the_build_resumes(tiny, whole, tmp_path, build_folder, tree):
     def small_disk() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
@@ -276,8 +317,7 @@ def test_a_full_disk_is_one_clear_line_and_the_build_resumes(tiny, whole, tmp_pa
     assert "File too large" in failed.stderr
     assert "resumes" in failed.stderr
     assert "Traceback" not in failed.stderr
-    again = facevox("build", "speakingfaces", "--raw", tiny, "--out", out, "--detector", "none", "--shard-mb", 1)
-    assert again.returncode == 0, again.stderr
+    build_folder(tiny, out, shard_mb=1)
     assert tree(out) == tree(whole)
 
 
@@ -292,7 +332,7 @@ class _Usage:
     free = 1000
 
 
-def test_ctrl_c_stops_cleanly_and_prints_the_line_that_resumes(tiny, whole, tmp_path, tree):
+def test_ctrl_c_stops_cleanly_and_prints_the_line_that_resumes(tiny, whole, tmp_path, build_folder, tree):
     out = tmp_path / "out"
     line = command(tiny, out, "--workers", "2", "--shard-mb", "1")
     running = subprocess.Popen(
@@ -307,7 +347,7 @@ def test_ctrl_c_stops_cleanly_and_prints_the_line_that_resumes(tiny, whole, tmp_
     assert "facevox build speakingfaces" in words
     assert "Traceback" not in words
     assert not list(out.rglob("*.part"))
-    assert subprocess.run(line, capture_output=True).returncode == 0
+    build_folder(tiny, out, shard_mb=1)
     assert tree(out) == tree(whole)
 
 
@@ -315,7 +355,7 @@ def _children(process: int | str) -> list[str]:
     return subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True).stdout.split()
 
 
-def test_a_worker_killed_by_the_system_is_named(tiny, whole, tmp_path, tree):
+def test_a_worker_killed_by_the_system_is_named(tiny, whole, tmp_path, build_folder, tree):
     out = tmp_path / "out"
     line = command(tiny, out, "--workers", "2", "--shard-mb", "1")
     running = subprocess.Popen(
@@ -331,7 +371,7 @@ def test_a_worker_killed_by_the_system_is_named(tiny, whole, tmp_path, tree):
     words = running.communicate(timeout=120)[1]
     assert running.returncode == 2
     assert "worker was killed" in words
-    assert subprocess.run(line, capture_output=True).returncode == 0
+    build_folder(tiny, out, shard_mb=1)
     assert tree(out) == tree(whole)
 
 
@@ -344,7 +384,7 @@ def test_run_facts_are_kept_beside_not_inside(whole):
     assert ".build" not in (whole / "checksums.sha256").read_text()
 
 
-def test_a_resumed_build_tells_which_packages_changed(tiny, whole, tmp_path):
+def test_a_resumed_build_tells_which_packages_changed(tiny, whole, tmp_path, capfd):
     out = tmp_path / "out"
     shutil.copytree(whole, out)
     runs = out / ".build" / "runs.jsonl"
@@ -353,26 +393,24 @@ def test_a_resumed_build_tells_which_packages_changed(tiny, whole, tmp_path):
     facts["versions"]["numpy"] = "1.0"
     runs.write_text(json.dumps(facts) + "\n")
     next(out.glob("data/*/*.tar")).unlink()
-    again = subprocess.run(command(tiny, out, "--shard-mb", "1"), capture_output=True, text=True)
-    assert "the other shards were made with other versions (numpy 1.0 -> " in again.stdout, again.stderr
+    assert main(command(tiny, out, "--shard-mb", "1")[3:]) == 0
+    assert "the other shards were made with other versions (numpy 1.0 -> " in capfd.readouterr().out
 
 
-def test_dry_run_predicts_and_writes_nothing(release, built, tmp_path):
-    predicted = facevox(
-        "build", "speakingfaces", "--raw", release, "--out", tmp_path / "out", "--dry-run", "--detector", "none"
-    )
-    assert predicted.returncode == 0, predicted.stderr
+def test_dry_run_predicts_and_writes_nothing(release, built, tmp_path, capfd):
+    assert main(command(release, tmp_path / "out", "--dry-run")[3:]) == 0
     assert not (tmp_path / "out").exists()
-    gigabytes = float(predicted.stdout.split("about ")[1].split(" GB to write")[0])
+    predicted = capfd.readouterr().out
+    gigabytes = float(predicted.split("about ")[1].split(" GB to write")[0])
     actual = sum(path.stat().st_size for path in (built["tar"].path / "data").rglob("*.tar")) / 1e9
     assert gigabytes == pytest.approx(actual, rel=0.25)
-    assert "utterances test: 8 samples" in predicted.stdout
+    assert "utterances test: 8 samples" in predicted
 
 
 @pytest.mark.slow
 def test_memory_of_a_worker_is_bounded_and_flat(tmp_path, build_folder):
     """Full-size frames: the peak with eight people equals that with two, and stays under 700 MB."""
-    options = ForgeOptions(subjects=8, positions=1, utterances=1, frames=16, stills_frames=0)
+    options = ForgeOptions(subjects=8, positions=1, utterances=1, frames=8, stills_frames=0)
     forge(tmp_path / "release", options, workers=2)
     everybody = sorted(int(path.stem.split("_")[1]) for path in (tmp_path / "release" / "image_audio").glob("*.zip"))
     peaks = {}

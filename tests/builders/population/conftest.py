@@ -22,8 +22,12 @@ class Forged:
 
 
 @pytest.fixture(scope="session")
-def forged(tmp_path_factory: pytest.TempPathFactory) -> Forged:
+def forged(made_once) -> Forged:
     """24 utterances of 6 people at half size, every artifact once."""
-    path = tmp_path_factory.mktemp("forged") / "release"
-    summary = forge(path, OPTIONS)
-    return Forged(path, OPTIONS, json.loads(truth_path(path).read_text()), summary)
+
+    def make(home: Path) -> None:
+        (home / "summary.json").write_text(json.dumps(forge(home / "release", OPTIONS)))
+
+    home = made_once("forged", make)
+    truth = json.loads(truth_path(home / "release").read_text())
+    return Forged(home / "release", OPTIONS, truth, json.loads((home / "summary.json").read_text()))

@@ -103,14 +103,13 @@ def client(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def photos(tmp_path_factory) -> Path:
+def photos(made_once) -> Path:
     """Web photos of two forged people, six each, good and bad."""
     pytest.importorskip("dlib")
     from facevox.builders.population.hq_voxceleb import ForgeOptions, forge
 
-    raw = tmp_path_factory.mktemp("photos") / "raw"
-    forge(raw, ForgeOptions(people=1, images=6, utterances=0))
-    return raw
+    options = ForgeOptions(people=1, images=6, utterances=0)
+    return made_once("photos", lambda home: forge(home / "raw", options)) / "raw"
 
 
 @pytest.fixture(scope="session")
@@ -128,8 +127,8 @@ def pick_faces(photos) -> Callable[[Path], Path]:
 
 
 @pytest.fixture(scope="session")
-def _picked(pick_faces, tmp_path_factory) -> Path:
-    return pick_faces(tmp_path_factory.mktemp("picked") / "O")
+def _picked(pick_faces, made_once) -> Path:
+    return made_once("picked", lambda home: pick_faces(home / "O")) / "O"
 
 
 @pytest.fixture

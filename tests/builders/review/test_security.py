@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import os
+import shutil
 import threading
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,8 +16,10 @@ PORT = 8765
 
 
 @pytest.fixture
-def folder(built):
-    return built["tar"].path
+def folder(built, tmp_path):
+    """A folder to decide in: the shared one is never written to."""
+    shutil.copytree(built["tar"].path, tmp_path / "O", copy_function=os.link)
+    return tmp_path / "O"
 
 
 @pytest.fixture
