@@ -7,11 +7,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ..stages.collection_faces import cut
 from ..stages.collection_options import CollectOptions
 from ..stages.collection_videos import SourceVideo
 from ..stages.marks import LEAST_PERIOD_MS, LEAST_SCREENSHOTS, Mark, VideoMarks
 from .collect_marks import Marking, VideoFile
-from .collect_media import FaceFinder, Waveforms, cut, facts, jpeg, shot_at, sound_file
+from .collect_media import Waveforms, faces_of, facts, jpeg, shot_at, sound_file
 from .collect_run import Run
 from .collect_scores import Scores, look_through, write_collection
 from .desk import Desk
@@ -39,7 +40,6 @@ class Collect:
         self.marking = Marking(self.options.videos, self.options.marks_file, desk.who)
         self.waveforms = Waveforms(desk.cache / "waveforms")
         self.thumbnails = Thumbnails(desk.cache / "faces")
-        self.faces_of = FaceFinder(self.options)
         self.scores = Scores(self.options, self.marking, desk.cache / "truths")
         self.run = Run()
 
@@ -164,7 +164,7 @@ class Collect:
         """Where the detector finds faces at a moment, in pixels of the video."""
         shot = shot_at(self.marking.path(self._video(request)), request.path_params["ms"])
         height, width = shot.picture.shape[:2]
-        found = [asdict(face) for face in self.faces_of(shot.picture)]
+        found = [asdict(face) for face in faces_of(self.options, shot.picture)]
         return JSONResponse({"width": width, "height": height, "seconds": shot.seconds, "faces": found})
 
     def face(self, request: Request) -> Response:
@@ -175,10 +175,11 @@ class Collect:
 
         def picture() -> Any:
             shot = shot_at(self.marking.path(video), ms).picture
-            found = box or max(
-                (face.box for face in self.faces_of(shot)), key=lambda box: box[2] * box[3], default=None
+            faces = [box] if box else [face.box for face in faces_of(self.options, shot)]
+            left, top, width, height = max(
+                faces, key=lambda face: face[2] * face[3], default=(0, 0, *shot.shape[1::-1])
             )
-            return cut(shot, found or (0, 0, shot.shape[1], shot.shape[0]), FACE_EDGE)
+            return cut(shot, (left, top, left + width, top + height), self.options.box_scale)
 
         return self.thumbnails.response(f"{self.marking.digest(video)} {ms} {text}", picture, FACE_EDGE)
 

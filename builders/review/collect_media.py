@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...loaders.durable import written_aside
-from ...models.core.detectors import Detector, Face
+from ...models.core.detectors import Face
+from ..stages.collection_faces import find_faces
 from ..stages.collection_options import CollectOptions
 from ..stages.video import Shot, Video, open_video
 from .collect_truths import NETWORKS
@@ -80,21 +81,6 @@ def jpeg(picture: NDArray[np.uint8], side: int = FRAME_SIDE) -> bytes:
     # JPEG in OpenCV holds blue first.
     _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return bytes(data)
-
-
-def cut(picture: NDArray[np.uint8], box: tuple[float, float, float, float], side: int) -> NDArray[np.uint8]:
-    """The square of a face (left, top, width, height) and a little around it, (side, side, 3) uint8 at most."""
-    left, top, width, height = box
-    half = 1.3 * max(width, height) / 2
-    middle = left + width / 2, top + height / 2
-    first = [max(0, round(at - half)) for at in middle]
-    last = [max(low + 1, round(at + half)) for low, at in zip(first, middle, strict=True)]
-    part = picture[first[1] : last[1], first[0] : last[0]]
-    if not part.size:
-        raise ValueError(f"box {box} lies outside the frame of {picture.shape[1]}x{picture.shape[0]}")
-    scale = side / max(part.shape[:2])
-    size = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
-    return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def sound_file(path: Path, start_ms: int, end_ms: int) -> bytes:
@@ -192,32 +178,20 @@ class Found:
     score: float
 
 
-class FaceFinder:
-    """Finds the faces of single frames, one frame at a time; the detector is opened at the first one."""
+def faces_of(options: CollectOptions, picture: NDArray[np.uint8]) -> list[Found]:
+    """(H, W, 3) uint8 RGB -> its faces of at least the least confidence, from left to right.
 
-    def __init__(self, options: CollectOptions) -> None:
-        self._options = options
-        self._detector: Detector | None = None
-
-    def __call__(self, picture: NDArray[np.uint8]) -> list[Found]:
-        """(H, W, 3) uint8 RGB -> its faces of at least the least confidence, from left to right.
-
-        Raises what `open_detector` of models/core raises.
-        """
-        height, width = picture.shape[:2]
-        scale = min(1.0, self._options.working_side / min(height, width))
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8) if scale < 1 else picture
-        with NETWORKS:
-            if self._detector is None:
-                self._detector = self._options.open_detector()
-            faces = self._detector(small)
-        sure = (face for face in faces if face.score >= self._options.min_confidence)
-        return sorted((_found(face, scale, width, height) for face in sure), key=lambda face: face.box)
+    Raises what `open_detector` of models/core raises.
+    """
+    height, width = picture.shape[:2]
+    with NETWORKS:
+        faces = find_faces(options.open_detector(), picture, options.working_side)
+    sure = (face for face in faces if face.score >= options.min_confidence)
+    return sorted((_found(face, width, height) for face in sure), key=lambda face: face.box)
 
 
-def _found(face: Face, scale: float, width: int, height: int) -> Found:
-    left, top, right, bottom = (edge / scale for edge in face.box)
-    first = min(max(0, round(left)), width - 1), min(max(0, round(top)), height - 1)
-    last = max(first[0] + 1, min(round(right), width)), max(first[1] + 1, min(round(bottom), height))
+def _found(face: Face, width: int, height: int) -> Found:
+    left, top, right, bottom = (round(edge) for edge in face.box)
+    first = min(max(0, left), width - 1), min(max(0, top), height - 1)
+    last = max(first[0] + 1, min(right, width)), max(first[1] + 1, min(bottom, height))
     return Found((*first, last[0] - first[0], last[1] - first[1]), face.score)

@@ -114,6 +114,7 @@ const playPeriod = () => (timeline.period ? player.span(timeline.period.start, t
 async function capture() {
   if (player.choosing) return player.choose(0);
   if (detail.facts.problem) return app.say(detail.facts.problem, "error");
+  app.say("looking for faces …");
   const count = await say(() => player.faces());
   if (count === 0) app.say("the detector finds no face in this frame: try another one", "error");
   else if (count === 1) app.say("one face: press c, 1 or click to take it, esc to leave it");
@@ -251,6 +252,7 @@ function build(root) {
       timeline.segments = segments;
       timeline.draw();
     },
+    ready: () => Boolean(person()?.speaker) && person().screenshots >= state.least.screenshots && person().periods > 0,
     set: (value) => mark("thresholds", value, ""),
     play: (start, end) => player.span(start, end),
     seek: (ms) => player.seek(ms),

@@ -51,7 +51,7 @@ export class Judge {
     if (this.base !== base) return;
     this.results = results?.faces ? results : null;
     this.none.hidden = Boolean(this.results);
-    this.none.textContent = results?.problem || "No scores yet. Mark faces and a period, then detect.";
+    this.none.textContent = results?.problem || (this.act.ready() ? "No scores yet: press d to look for this person in the video." : "No scores yet. Mark faces and a period, then detect.");
     for (const part of Object.values(this.parts)) part.element.hidden = !this.results;
     this.legend.hidden = !this.results;
     if (!this.results) return this.act.kept([], []);

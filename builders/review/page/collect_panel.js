@@ -147,8 +147,9 @@ export class Panel {
     this.bar.value = share;
     this.bar.hidden = this.stop.hidden = !run.running;
     const most = run.kind === "scores" ? `${run.done} of ${run.total} videos` : `writing ${this.state?.out || ""}`;
+    const starting = run.running && !run.seconds;
     const said = run.error || words.join("; ");
-    this.runText.textContent = run.running ? `${Math.round(100 * share)} % · ${most} · ${Math.round(run.seconds)} s` : said.split("\n")[0];
+    this.runText.textContent = starting ? "starting …" : run.running ? `${Math.round(100 * share)} % · ${most} · ${Math.round(run.seconds)} s` : said.split("\n")[0];
     this.runText.title = said;
   }
 

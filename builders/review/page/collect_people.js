@@ -68,7 +68,7 @@ export class People {
       },
       el("span", { class: "sign", "aria-hidden": "true" }, sign),
       el("span", { class: "name" }, video.name),
-      el("small", {}, [words, ...marks].filter((text) => text && text !== "marked").join(" · ")),
+      el("small", {}, (video.verdict ? [words] : [words, ...marks].filter((text) => text && text !== "marked")).join(" · ")),
     );
   }
 }
