@@ -146,7 +146,7 @@ export class Judge {
     const kept = shown.filter((one) => one.kept).length;
     const alike = this.fates ? shown.filter((one) => this.fates[one.number] === 3).length : 0;
     const seconds = this.segments.reduce((sum, one) => sum + one.end - one.start, 0) / 1000;
-    this.parts.face.count.textContent = `keeps ${kept} of ${faces.length}${alike ? `, ${alike} alike thinned` : ""}`;
+    this.parts.face.count.textContent = `keeps ${this.fates ? "" : "up to "}${kept} of ${faces.length}${alike ? `, ${alike} alike thinned` : ""}`;
     const count = this.segments.length;
     this.parts.voice.count.textContent = `keeps ${count} segment${count === 1 ? "" : "s"}, ${seconds.toFixed(1)} of ${(voice.length_ms / 1000).toFixed(1)} s`;
     for (const name of ["face", "voice"]) {
