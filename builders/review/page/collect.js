@@ -9,6 +9,7 @@ import { Timeline } from "./collect_timeline.js";
 const NUDGE_WAIT = 700;
 let app, state, detail, player, timeline, people, judge, panel, transport, polling, waiting, keeping;
 let edge = "end";
+let reloads = 0;
 
 const base = () => `/api/collect/videos/${detail.id}`;
 const person = () => state.people.find((one) => one.folder === detail?.person);
@@ -35,9 +36,11 @@ async function mark(about, value, video = detail.id) {
 }
 
 async function reload() {
-  const id = detail.id;
+  const { id } = detail;
+  const asked = ++reloads;
   const fresh = await say(() => app.get(`/api/collect/videos/${id}`));
-  if (!fresh || detail.id !== id) return;
+  // An answer that a later question overtook is old.
+  if (!fresh || detail.id !== id || asked !== reloads) return;
   detail = fresh;
   drawMarks();
 }
