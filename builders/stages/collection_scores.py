@@ -17,6 +17,9 @@ SAME_VOICE: Mapping[str, float] = {"mfcc": 0.6}
 FEW = 10
 """Speakers below which other people's ground truths say too little of people unseen: then a calibrated threshold is
 not taken below the embedder's own (SAME_FACE, SAME_VOICE)."""
+ROOM: Mapping[str, float] = {"face": 0.5, "voice": 0.0}
+"""Share of the way from there to what 95 % of the speakers' own ground truths reach, by which few speakers raise it:
+screenshots are of several moments, a period of sound is of one."""
 UNSURE, UNLIKE, BETTER, AGAIN = (
     "score of the detector below min_confidence",
     "cosine not above tau_face",
@@ -110,7 +113,7 @@ def _threshold(
     ]
     others = np.sort(np.concatenate(cross))[::-1] if cross else np.zeros(0, np.float32)
     own = np.concatenate([vectors @ target for target, vectors in truths]) if truths else np.zeros(0, np.float32)
-    value, how = _chosen(what, options, given, others, len(truths), known)
+    value, how = _chosen(what, options, given, (others, own), len(truths), known)
     shares = [float(np.mean(some > value)) if len(some) else 0.0 for some in (others, own)]
     return Threshold(value, how, tuple(round(float(one), 6) for one in others), *shares)
 
@@ -119,11 +122,11 @@ def _chosen(
     what: str,
     options: CollectOptions,
     given: tuple[float | None, float | None],
-    others: NDArray[np.float32],
+    truths: tuple[NDArray[np.float32], NDArray[np.float32]],
     speakers: int,
     known: float | None,
 ) -> tuple[float, str]:
-    option, marked = given
+    (option, marked), (others, own) = given, truths
     if option is not None:
         return option, f"given as --tau-{what}"
     if marked is not None:
@@ -136,6 +139,14 @@ def _chosen(
     passing = int(options.others_pass * len(others))
     value = math.ceil(float(others[passing]) * 1e6) / 1e6 if passing < len(others) else -1.0
     share = f"calibrated: at most {options.others_pass:.1%} of {len(others):,} other speakers' ground truths pass"
-    if speakers < FEW and known is not None and known > value:
-        return known, f"of the embedder: {speakers} speakers are too few to go below it (calibrated {value:.3f})"
+    if speakers < FEW and known is not None:
+        least = max(known, value)
+        room = max(0.0, float(np.percentile(own, 5)) - least) * ROOM[what]
+        if least + room > value:
+            words = (
+                f"of the embedder and the speakers' own faces: {speakers} speakers are too few"
+                if room
+                else (f"of the embedder: {speakers} speakers are too few to go below it")
+            )
+            return round(least + room, 6), f"{words} (calibrated {value:.3f})"
     return value, share
