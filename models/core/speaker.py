@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,16 @@ from ...loaders.names import nearest
 from .voice_frames import FRAME, HOP, VoiceFrames, voice_frames
 from .voice_vector import voice_vector
 
+if TYPE_CHECKING:
+    from .speaker_networks import SpeakerNetwork
+
 RATE = 16_000
 """Hz of every sound here."""
-NAMES = ("mfcc",)
+NAMES = ("mfcc", "onnx:FILE", "onnx-mel:FILE", "torch:FILE", "torch-mel:FILE")
+"""mfcc comes with facevox. A FILE is a network of the user's, ONNX or TorchScript (torch.jit.save), that takes one
+window: a wave (1, samples) float32 of -1 to 1, or with `-mel` log-mel (1, frames, 80), see speaker_input.py; it gives
+one vector (1, D). Exported programs (torch.export) and pickled modules are not read, since reading them runs what they
+hold."""
 SHORTEST = FRAME
 """Samples (40 ms) that a window has at least."""
 CHUNK = 10 * RATE
@@ -49,10 +56,41 @@ class SpeakerEmbedder(Protocol):
 
 
 def open_speaker_embedder(name: str, models: Path | None = None) -> SpeakerEmbedder:
-    """An embedder by name (`NAMES`). Raises ValueError for an unknown name."""
+    """An embedder by name (`NAMES`); a relative FILE is first looked for in the folder `models`.
+
+    Raises ValueError for an unknown name or a file that is no such network, FileNotFoundError for a missing file.
+    """
     if name == "mfcc":
         return MfccEmbedder()
-    raise ValueError(f"no speaker embedder {name!r}; {nearest(name, NAMES)}")
+    kind, _, file = name.partition(":")
+    if not file or f"{kind}:FILE" not in NAMES:
+        raise ValueError(f"no speaker embedder {name!r}; {nearest(name, NAMES)}")
+    places = [Path(file)] if models is None else [models / file, Path(file)]
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
+        raise FileNotFoundError(f"{file}: no such file here{'' if models is None else f' or in {models}'}")
+    # torch is wanted by these embedders alone.
+    from .speaker_networks import speaker_network
+
+    return NetworkEmbedder(speaker_network(kind, path))
+
+
+class NetworkEmbedder:
+    """A network of the user's, run once for each window."""
+
+    def __init__(self, network: "SpeakerNetwork") -> None:
+        self.name, self._network = network.name, network
+
+    def __call__(self, windows: Sequence[NDArray[np.int16]]) -> NDArray[np.float32]:
+        return self._network([checked_window(window) for window in windows])
+
+    def track(self, read: Read, samples: int) -> Track:
+        def window(first: int, end: int) -> NDArray[np.float32]:
+            check_span(first, end, samples)
+            vector: NDArray[np.float32] = self([read(first, end)])[0]
+            return vector
+
+        return window
 
 
 class MfccEmbedder:

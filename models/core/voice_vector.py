@@ -3,50 +3,55 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .voice_frames import CEPSTRA, PITCH, VoiceFrames
+from .speaker_space import shipped
+from .voice_frames import CEPSTRA, VoiceFrames
 
 VOICED, LEAST_LEVEL = 0.45, -60.0
 """Periodicity and dB of full scale from which a frame counts as voiced."""
-PITCH_BINS, PITCH_BLUR = 64, 3.0
-"""Bins of the pitch histogram over its range in octaves, and the deviation in bins of what it is blurred with."""
-PITCH_SHARE = 0.3
-"""The pitch's share of a cosine; the spectrum has the rest."""
+LEAST_FRAMES = 20
+"""Voiced frames without which nothing can be said about a voice."""
 PAUSE, EDGE_PAUSE = 0.6, 0.5
 """Seconds without a voiced frame that speech has between words, and at a window's ends."""
 LEAST_VOICED, ENOUGH_VOICED = 0.1, 0.25
 """Shares of voiced frames: up to the first a window is no speech at all, from the second it is speech throughout."""
-DIMENSION = CEPSTRA + PITCH_BINS + 1
+MEASURES = 3 * CEPSTRA + 3
 
 
 def voice_vector(frames: VoiceFrames) -> NDArray[np.float32]:
-    """A window's frames -> (DIMENSION,) float32 unit vector.
+    """A window's frames -> (MEASURES + 1,) float32 unit vector.
 
-    The last number says how little speech there is, 0..1; the others, of length sqrt(1 - that ** 2), what its voice is
-    like. So a cosine between a voice and silence or noise is near 0, and one between two voices is the cosine of what
-    they are like.
+    The last number says how little speech there is, 0..1; the others, of length sqrt(1 - that ** 2), where its voice
+    lies in the shipped space (speaker_space.py). So a cosine between a voice and silence or noise is near 0, and one
+    between two voices is the cosine of what they are like.
     """
-    voiced = (frames.periodic > VOICED) & (frames.level > LEAST_LEVEL)
+    voiced = voiced_frames(frames)
     share = spoken_share(voiced)
-    vector = np.zeros(DIMENSION)
-    vector[-1] = np.sqrt(1 - share**2)
+    vector = np.zeros(MEASURES + 1)
     if share:
-        cepstrum = frames.cepstrum[voiced]
-        # A mean in units of its deviation: what a channel does to all frames alike weighs less where a voice varies.
-        spectrum = cepstrum.mean(0) / (cepstrum.std(0) + 1e-3)
-        pitch = pitch_histogram(frames.pitch[voiced])
-        vector[:CEPSTRA] = share * np.sqrt(1 - PITCH_SHARE) * spectrum / (np.linalg.norm(spectrum) + 1e-9)
-        vector[CEPSTRA:-1] = share * np.sqrt(PITCH_SHARE) * pitch
+        mean, directions = shipped()
+        place = directions @ (voice_measures(frames, voiced) - mean)
+        vector[:-1] = share * place / (np.linalg.norm(place) + 1e-9)
+    vector[-1] = np.sqrt(1 - share**2)
     return np.asarray(vector / np.linalg.norm(vector), np.float32)
 
 
-def pitch_histogram(pitch: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N,) Hz -> (PITCH_BINS,) of length 1: roots of shares, so that a product is Bhattacharyya's coefficient."""
-    low, high = np.log2(PITCH)
-    place = ((np.log2(pitch) - low) / (high - low) * PITCH_BINS).astype(int)
-    counted = np.bincount(np.clip(place, 0, PITCH_BINS - 1), minlength=PITCH_BINS)
-    reach = np.arange(-3 * int(PITCH_BLUR), 3 * int(PITCH_BLUR) + 1)
-    blurred = np.convolve(counted, np.exp(-0.5 * (reach / PITCH_BLUR) ** 2), "same")
-    return np.asarray(np.sqrt(blurred / blurred.sum()))
+def voiced_frames(frames: VoiceFrames) -> NDArray[np.bool_]:
+    return np.asarray((frames.periodic > VOICED) & (frames.level > LEAST_LEVEL))
+
+
+def voice_measures(frames: VoiceFrames, voiced: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(MEASURES,): means and log deviations of the voiced frames' cepstra, log deviations of their slopes, and the
+    median and the inner and outer spread of log2 of the pitch."""
+    cepstrum = frames.cepstrum[voiced]
+    # Slope of a straight line through five frames, per frame (Furui 1981).
+    whole = frames.cepstrum
+    slope = (2 * (whole[4:] - whole[:-4]) + whole[3:-1] - whole[1:-3])[voiced[2:-2]] / 10
+    low, lower, middle, upper, high = np.percentile(np.log2(frames.pitch[voiced]), (10, 25, 50, 75, 90))
+    pitch = [middle, np.log(upper - lower + 0.02), np.log(high - low + 0.02)]
+    spreads = [
+        np.log(part.std(0) + 1e-3) if len(part) else np.full(CEPSTRA, np.log(1e-3)) for part in (cepstrum, slope)
+    ]
+    return np.concatenate([cepstrum.mean(0), *spreads, pitch])
 
 
 def spoken_share(voiced: NDArray[np.bool_]) -> float:
@@ -55,7 +60,7 @@ def spoken_share(voiced: NDArray[np.bool_]) -> float:
     0 where hardly anything is voiced; less the longer its pauses are beyond those of running speech, and at the ends.
     """
     count = int(voiced.sum())
-    if not count or count <= LEAST_VOICED * len(voiced):
+    if count < LEAST_FRAMES or count <= LEAST_VOICED * len(voiced):
         return 0.0
     at = np.flatnonzero(voiced)
     pauses = np.diff(at) / 100 - PAUSE

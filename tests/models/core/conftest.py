@@ -97,6 +97,41 @@ def pixel_network():
     return make
 
 
+@pytest.fixture(scope="session")
+def wave_network():
+    """wave_network(kernels): ONNX bytes whose output (1, K) is the mean of a wave (1, samples) through each of the
+    kernels (K, 1, size), every 160 samples, negatives taken as 0."""
+
+    def make(kernels: np.ndarray) -> bytes:
+        nodes = [
+            node("Unsqueeze", ["input", "axes"], "planes"),
+            node("Conv", ["planes", "kernels"], "bands", strides=[160], kernel_shape=[kernels.shape[2]]),
+            node("Relu", ["bands"], "strong"),
+            node("GlobalAveragePool", ["strong"], "pooled"),
+            node("Flatten", ["pooled"], "vector", axis=1),
+        ]
+        tensors = {"kernels": kernels, "axes": np.array([1])}
+        return model(nodes, tensors, [1, "samples"], {"vector": [1, len(kernels)]})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def mel_network():
+    """mel_network(kernels): the same for a spectrogram (1, frames, 80) and kernels (K, 80, frames); gives (1, K, 1)."""
+
+    def make(kernels: np.ndarray) -> bytes:
+        nodes = [
+            node("Transpose", ["input"], "planes", perm=[0, 2, 1]),
+            node("Conv", ["planes", "kernels"], "found", kernel_shape=[kernels.shape[2]]),
+            node("Relu", ["found"], "strong"),
+            node("GlobalAveragePool", ["strong"], "vector"),
+        ]
+        return model(nodes, {"kernels": kernels}, [1, "frames", 80], {"vector": [1, len(kernels), 1]})
+
+    return make
+
+
 @pytest.fixture
 def place(monkeypatch):
     """place(name, stored, folder): bytes as the file of a registered network, its digest stated in the registry."""
