@@ -1,6 +1,7 @@
-"""Makes the file of the speaker space that facevox ships: python -m facevox.builders.population.speaker_training OUT.
+"""Makes models/core/data/speaker_space.npy: python -m facevox.builders.population.speaker_training OUT (2 minutes).
 
-All voices are forged; no recording of a person goes into it.
+All voices are forged; no recording of a person goes into it. Another processor or numpy may round the last bits
+otherwise.
 """
 
 import sys

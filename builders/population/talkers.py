@@ -7,6 +7,7 @@ and is recorded each time through another room, microphone and noise: what stays
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy.signal import butter, fftconvolve, firwin2, lfilter, sosfilt
 
@@ -170,20 +171,27 @@ def _pulses(talker: Talker, samples: int, random: np.random.Generator) -> Wave:
     return np.asarray(pulses / (pulses.std() + 1e-9))
 
 
+@njit(cache=True)
+def _resonated(source: Wave, first: Wave, second: Wave) -> Wave:
+    """(samples,) through one two-pole resonator after the other; `first` and `second` are their coefficients."""
+    out = source.copy()
+    for number in range(first.shape[1]):
+        last = before = 0.0
+        for sample in range(len(out)):
+            one, two = first[sample // BLOCK, number], second[number]
+            now = (1 + one + two) * out[sample] - one * last - two * before
+            out[sample] = now
+            last, before = now, last
+    return out
+
+
 def _formed(talker: Talker, source: Wave, formants: Wave) -> Wave:
     """The source through five resonators of unit gain at 0 Hz that move block by block."""
-    out = np.zeros(len(source))
     upper = np.tile(UPPER, (len(formants), 1))
     centres = np.minimum(np.concatenate([formants, upper], 1) * talker.formants * talker.stretch, 7600)
     radii = np.exp(-np.pi * np.array(WIDTHS) * talker.widths * talker.stretch / RATE)
     first, second = -2 * radii * np.cos(2 * np.pi * centres / RATE), radii**2
-    states = [np.zeros(2) for _ in radii]
-    for block, start in enumerate(range(0, len(source), BLOCK)):
-        piece = source[start : start + BLOCK]
-        for number in range(len(radii)):
-            poles = [1, first[block, number], second[number]]
-            piece, states[number] = lfilter([sum(poles)], poles, piece, zi=states[number])
-        out[start : start + BLOCK] = piece
+    out = _resonated(source, first, second)
     out = lfilter([1, -0.6], [1], out)
     return np.asarray(out / (out.std() + 1e-9))
 

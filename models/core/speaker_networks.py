@@ -99,7 +99,7 @@ def _torchscript(path: Path) -> Run:
     _check_code(path)
     try:
         # Its reader takes tensors, plain values and TorchScript's own classes only.
-        module: Any = torch.jit.load(str(path), map_location="cpu").eval()
+        module: Any = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
         called = sorted(kind for kind in _operators(module.inlined_graph) if REFUSED.fullmatch(kind))
     except (RuntimeError, ValueError, AttributeError) as error:
         raise ValueError(f"{path}: not a TorchScript network ({brief(error)})") from None

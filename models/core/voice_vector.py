@@ -15,22 +15,31 @@ PAUSE, EDGE_PAUSE = 0.6, 0.5
 LEAST_VOICED, ENOUGH_VOICED = 0.1, 0.25
 """Shares of voiced frames: up to the first a window is no speech at all, from the second it is speech throughout."""
 MEASURES = 3 * CEPSTRA + 3
+RATIO_SHARE = 0.15
+"""Of a cosine; the rest is the shipped space's."""
+DIMENSION = MEASURES + CEPSTRA + 1
 
 
 def voice_vector(frames: VoiceFrames) -> NDArray[np.float32]:
-    """A window's frames -> (MEASURES + 1,) float32 unit vector.
+    """A window's frames -> (DIMENSION,) float32 unit vector.
 
-    The last number says how little speech there is, 0..1; the others, of length sqrt(1 - that ** 2), where its voice
-    lies in the shipped space (speaker_space.py). So a cosine between a voice and silence or noise is near 0, and one
-    between two voices is the cosine of what they are like.
+    Its first numbers say where the voice lies in the shipped space (speaker_space.py), the next are the cepstra's means
+    in units of their deviations, made unit vectors and weighted by RATIO_SHARE. The last number says how little speech
+    there is, 0..1, and the others are together sqrt(1 - that ** 2) long. So a cosine between a voice and silence or
+    noise is near 0, and one between two voices is the weighted mean of the two cosines.
     """
     voiced = voiced_frames(frames)
     share = spoken_share(voiced)
-    vector = np.zeros(MEASURES + 1)
+    vector = np.zeros(DIMENSION)
     if share:
         mean, directions = shipped()
-        place = directions @ (voice_measures(frames, voiced) - mean)
-        vector[:-1] = share * place / (np.linalg.norm(place) + 1e-9)
+        measures = voice_measures(frames, voiced)
+        # What speech is like is the same for all voices: measured as it is, it would hide what sets one apart.
+        place = directions @ (measures - mean)
+        # A channel adds the same to all frames, and moves this ratio little where a voice varies much.
+        ratio = measures[:CEPSTRA] / np.exp(measures[CEPSTRA : 2 * CEPSTRA])
+        vector[:MEASURES] = share * np.sqrt(1 - RATIO_SHARE) * place / (np.linalg.norm(place) + 1e-9)
+        vector[MEASURES:-1] = share * np.sqrt(RATIO_SHARE) * ratio / (np.linalg.norm(ratio) + 1e-9)
     vector[-1] = np.sqrt(1 - share**2)
     return np.asarray(vector / np.linalg.norm(vector), np.float32)
 
