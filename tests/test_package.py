@@ -38,7 +38,7 @@ def dist(tmp_path_factory) -> Path:
 def expected() -> set[str]:
     """Every file of the package, as the repository has it."""
     folders = ("loaders", "models", "builders", "benchmarks")
-    kinds = (".py", ".csv", ".md", ".html", ".css", ".js", ".svg")
+    kinds = (".py", ".csv", ".md", ".html", ".css", ".js", ".svg", ".npy")
     code = [p for f in folders for p in (ROOT / f).rglob("*") if p.suffix in kinds and p.is_file()]
     return {p.relative_to(ROOT).as_posix() for p in (*code, *ROOT.glob("*.py"), ROOT / "py.typed")}
 
