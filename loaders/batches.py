@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -13,11 +14,10 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from .folder import Folder, Frames, decode_member, member_ranges, wanted_frames
 from .members import Members
-from .order import Order
 from .palette import heat_index
 from .shards import FolderError, Range, Shards
 
-Inputs = Callable[[list[dict[str, Any]]], Any]
+Inputs = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class StreamOptions:
     `fields`: media by name, None for all. `frames`: "all", n equally spaced, a sequence of numbers from 0, or a slice.
     `align` warps `visual.webp` into the thermal frame. `thermal`: "rgb" or "index" (palette index, which rises
     with heat). `decode=False` hands over bytes (a list of frame payloads for clips). `where` is a condition on facts.
+    `by_length` names a fact, as in "seconds": batches then hold samples that are near in it.
     """
 
     fields: tuple[str, ...] | None = None
@@ -43,6 +44,7 @@ class StreamOptions:
     rank: int = 0
     world: int = 1
     limit: int = 0
+    by_length: str = ""
 
 
 def together(samples: list[dict[str, Any]]) -> dict[str, Any]:
@@ -74,30 +76,54 @@ class Wanted:
     """Whether `visual.webp` is to be warped to the thermal frame."""
 
 
+class Reader(Protocol):
+    """What turns the row numbers of a batch into samples."""
+
+    def samples(self, rows: Any, shards: Shards) -> Any: ...
+
+
+class Plan(Protocol):
+    """Which rows make which batch, as in Order."""
+
+    def left(self, taken: int) -> int: ...
+
+    def batch(self, epoch: int, number: int, taken: int, block: int) -> Any: ...
+
+
 class Batches(IterableDataset[Any]):
     """The batches that one worker makes: every n-th from the shared position on."""
 
-    def __init__(self, folder: Folder, table: pa.Table, options: StreamOptions, order: Order, inputs: Inputs) -> None:
-        self.folder, self.options, self.order, self.inputs = folder.path, options, order, inputs
-        self.facts = table.drop_columns(["config", "split", "shard", "row", "identity", "fields"])
-        self.members = Members(folder.path, table, options.fields)
-        # Living workers are told through shared memory where the next iteration begins.
-        self.position = torch.zeros(2, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
+    def __init__(self, folder: Path, reader: Reader, plan: Plan, inputs: Inputs) -> None:
+        self.folder, self.reader, self.plan, self.inputs = folder, reader, plan, inputs
+        # Living workers are told through shared memory where the next iteration begins: epoch, taken, block.
+        self.position = torch.zeros(3, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
 
     def __iter__(self) -> Iterator[Any]:
         worker = get_worker_info()
         first, step = (worker.id, worker.num_workers) if worker else (0, 1)
-        epoch, start = self.position.tolist()
+        epoch, taken, block = self.position.tolist()
         with Shards(self.folder) as shards:
-            for number in range(start + first, len(self.order), step):
+            for number in range(first, self.plan.left(taken), step):
                 try:
-                    yield self.inputs(self._samples(self.order.batch(epoch, number), shards))
+                    yield self.inputs(self.reader.samples(self.plan.batch(epoch, number, taken, block), shards))
                 except (ValueError, OSError, IndexError) as error:
                     yield Failure(error)
                     return
 
-    def _samples(self, rows: np.ndarray[Any, np.dtype[np.int64]], shards: Shards) -> list[dict[str, Any]]:
-        """Read all bytes of a batch at once, shard by shard in file order, then decode sample by sample."""
+
+class SampleReader:
+    """Decoded samples of index rows by number: which bytes, read in file order. Plain data, so that it can be pickled.
+
+    Raises FolderError when a wanted field is missing in any of the rows.
+    """
+
+    def __init__(self, folder: Folder, table: pa.Table, options: StreamOptions) -> None:
+        self.folder, self.options = folder.path, options
+        self.facts = table.drop_columns(["config", "split", "shard", "row", "identity", "fields"])
+        self.members = Members(folder.path, table, options.fields)
+
+    def samples(self, rows: np.ndarray[Any, np.dtype[np.int64]], shards: Shards) -> list[dict[str, Any]]:
+        """Read all bytes of some rows at once, shard by shard in file order, then decode sample by sample."""
         facts = self.facts.take(pa.array(rows)).to_pylist()
         wanted = [self._wanted(int(row)) for row in rows]
         by_shard: defaultdict[str, list[Range]] = defaultdict(list)

@@ -1,31 +1,102 @@
 """Shards into batches: only the bytes that a batch needs, in a fixed order, resumable by one number."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pyarrow as pa
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from .batches import Batches, Failure, Inputs, together
+from .batches import Batches, Failure, Inputs, Reader, SampleReader, together
 from .batches import StreamOptions as StreamOptions
 from .folder import Folder, check_frames
 from .order import Order
 from .shards import FolderError
 from .where import selection
 
-MUST_MATCH = ("config", "split", "rows", "folder", "batch_size", "seed", "shuffle", "drop_last", "world")
+
+class BatchStream:
+    """One rank's batches by a plan, epoch after epoch; `facts()` is what a saved position must share with the stream.
+
+    The position is the epoch and how much of it all ranks have taken together, so it holds for another number of ranks,
+    another batch size and another number of workers. `state_dict` and `load_state_dict` are those of torchdata.
+    """
+
+    def __init__(self, plan: Any, batches: Batches, workers: int, facts: Callable[[], dict[str, Any]]) -> None:
+        if workers < 0:
+            raise ValueError(f"workers {workers}: expected 0 or more")
+        self.order, self.workers, self._find_facts = plan, workers, facts
+        self.epoch = 0
+        self._taken, self._block = 0, plan.block
+        self._moved = 0
+        self._batches = batches
+        self._loader: DataLoader[Any] | None = None
+
+    def __len__(self) -> int:
+        """Batches of a whole epoch, equal on every rank."""
+        return len(self.order)
+
+    @property
+    def left(self) -> int:
+        """Batches of this epoch from where the stream stands, equal on every rank."""
+        return int(self.order.left(self._taken))
+
+    def __iter__(self) -> Iterator[Any]:
+        """The rest of this epoch; at its end the next iteration is the next epoch."""
+        if self._loader is None:
+            self._loader = _loader(self._batches, self.workers)
+        self._moved += 1
+        epoch, moved, begin = self.epoch, self._moved, self._taken
+        self._batches.position[:] = torch.tensor([epoch, begin, self._block])
+        for number, batch in enumerate(_forked(self._loader), 1):
+            if isinstance(batch, Failure):
+                raise batch.error
+            self._only(moved)
+            self._taken = self.order.edge(number, begin)
+            yield batch
+        self._only(moved)
+        self.epoch, self._taken, self._block = epoch + 1, 0, self.order.block
+
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        return self._find_facts()
+
+    def _only(self, moved: int) -> None:
+        if self._moved != moved:
+            raise RuntimeError("another iteration or load_state_dict has moved this stream; start a new iteration")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Epoch, what all ranks have taken of it, and what must match for these to mean the same."""
+        return {"epoch": self.epoch, "taken": self._taken, "block": self._block, **self._facts}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue where `state_dict` was taken, on any rank of any world.
+
+        Raises ValueError naming what differs, or when fewer samples of the epoch are left than there are ranks.
+        """
+        if differing := [name for name in self._facts if self._facts[name] != state.get(name)]:
+            was = "; ".join(f"{name} was {state.get(name)!r}, now {self._facts[name]!r}" for name in differing)
+            raise ValueError(f"the saved position belongs to another stream: {was}")
+        epoch, taken, block = (int(state[name]) for name in ("epoch", "taken", "block"))
+        self.order.left(taken)
+        self.epoch, self._taken, self._block = epoch, taken, block
+        self._moved += 1
 
 
-class Stream:
+class Stream(BatchStream):
     """One rank's batches of one split, epoch after epoch: `for batch in stream` runs from where it stands to the end.
 
     `inputs(samples)` turns a list of samples into a batch, inside the worker processes; without it `together` does.
     Arrays come out as tensors. `state_dict()` after any batch and `load_state_dict` continue exactly there, also with
-    another number of workers. Raises FolderError for a missing field, config or split, or when no sample fits `where`.
+    another number of workers, ranks or samples in a batch: no sample of the epoch is repeated or lost. Config, split,
+    `where`, `limit`, `seed`, `shuffle` and `by_length` must be the same.
+    Raises FolderError for a missing field, config or split, or when no sample fits `where`.
     """
 
     def __init__(
@@ -33,14 +104,10 @@ class Stream:
     ) -> None:
         self.folder = folder if isinstance(folder, Folder) else Folder(folder)
         self.config, self.split, self.options = config, split, options
-        if options.thermal not in ("rgb", "index"):
-            raise ValueError(f"thermal {options.thermal!r}: expected 'rgb' or 'index'")
-        if options.workers < 0 or options.limit < 0:
-            raise ValueError(f"workers {options.workers}, limit {options.limit}: expected 0 or more of each")
-        check_frames(options.frames)
-        table = _rows(self.folder, config, split, options)
+        check_reading(options)
+        table = rows(self.folder, config, split, options)
         self.keys = table["key"]
-        self.order = Order(
+        order = Order(
             table.num_rows,
             options.batch_size,
             options.seed,
@@ -48,63 +115,48 @@ class Stream:
             options.drop_last,
             options.rank,
             options.world,
+            lengths(table, options.by_length, self.folder) if options.by_length else None,
         )
-        self.epoch = 0
-        self._next = 0
-        self._moved = 0
-        self._matches: dict[str, Any] | None = None
-        self._batches = Batches(self.folder, table, options, self.order, inputs or together)
-        self._loader: DataLoader[Any] | None = None
-
-    def __len__(self) -> int:
-        """Batches of an epoch."""
-        return len(self.order)
-
-    def __iter__(self) -> Iterator[Any]:
-        """The rest of this epoch; at its end the next iteration is the next epoch."""
-        if self._loader is None:
-            self._loader = _loader(self._batches, self.options.workers)
-        self._batches.position[:] = torch.tensor([self.epoch, self._next])
-        self._moved += 1
-        epoch, moved = self.epoch, self._moved
-        for batch in _forked(self._loader):
-            if isinstance(batch, Failure):
-                raise batch.error
-            self._only(moved)
-            self._next += 1
-            yield batch
-        self._only(moved)
-        self.epoch, self._next = epoch + 1, 0
-
-    def _only(self, moved: int) -> None:
-        if self._moved != moved:
-            raise RuntimeError("another iteration or load_state_dict has moved this stream; start a new iteration")
-
-    def state_dict(self) -> dict[str, Any]:
-        """Epoch and number of batches taken, plus what must match for the numbers to mean the same."""
-        return {"epoch": self.epoch, "batch": self._next, **self._identity()}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue where `state_dict` was taken. Raises ValueError naming what differs."""
-        mine = self._identity()
-        if differing := [name for name in MUST_MATCH if mine[name] != state.get(name)]:
-            was = "; ".join(f"{name} was {state.get(name)!r}, now {mine[name]!r}" for name in differing)
-            raise ValueError(f"the saved position belongs to another stream: {was}")
-        self.epoch, self._next = int(state["epoch"]), int(state["batch"])
-        self._moved += 1
+        reader: Reader = SampleReader(self.folder, table, options)
+        batches = Batches(self.folder.path, reader, order, inputs or together)
+        super().__init__(order, batches, options.workers, self._identity)
 
     def _identity(self) -> dict[str, Any]:
-        if self._matches is None:
-            keys = sha256("\n".join(self.keys.to_pylist()).encode()).hexdigest()[:16]
-            own = {
-                name: getattr(self.options, name) for name in ("batch_size", "seed", "shuffle", "drop_last", "world")
-            }
-            whose = {"config": self.config, "split": self.split, "rows": keys, "folder": self.folder.digest}
-            self._matches = {**whose, **own}
-        return self._matches
+        own = {name: getattr(self.options, name) for name in ("seed", "shuffle", "by_length")}
+        keys = keys_digest(self.keys)
+        return {"config": self.config, "split": self.split, "rows": keys, "folder": self.folder.digest, **own}
 
 
-def _rows(folder: Folder, config: str, split: str, options: StreamOptions) -> pa.Table:
+def check_reading(options: StreamOptions) -> None:
+    """Raise ValueError for options that no reader knows."""
+    if options.thermal not in ("rgb", "index"):
+        raise ValueError(f"thermal {options.thermal!r}: expected 'rgb' or 'index'")
+    if options.workers < 0 or options.limit < 0:
+        raise ValueError(f"workers {options.workers}, limit {options.limit}: expected 0 or more of each")
+    check_frames(options.frames)
+
+
+def keys_digest(keys: pa.ChunkedArray) -> str:
+    """What tells one choice of rows from another."""
+    return sha256("\n".join(keys.to_pylist()).encode()).hexdigest()[:16]
+
+
+def lengths(table: pa.Table, fact: str, folder: Folder) -> NDArray[np.float64]:
+    """A numeric fact of every row (rows,). Raises FolderError when there is no such fact, or it is null somewhere."""
+    if fact not in table.column_names or not (
+        pa.types.is_integer(table[fact].type) or pa.types.is_floating(table[fact].type)
+    ):
+        numeric = [f.name for f in table.schema if pa.types.is_integer(f.type) or pa.types.is_floating(f.type)]
+        raise FolderError(f"{folder.path}: no numeric fact {fact!r} to batch by; there is: {', '.join(numeric)}")
+    if table[fact].null_count:
+        raise FolderError(
+            f"{folder.path}: fact {fact!r} is unknown in {table[fact].null_count} of {table.num_rows} samples; leave "
+            f'them out with where="{fact} is not None"'
+        )
+    return np.asarray(table[fact].to_numpy(), np.float64)
+
+
+def rows(folder: Folder, config: str, split: str, options: StreamOptions) -> pa.Table:
     """The index rows of a split that a stream reads, in storage order."""
     folder.shards(config, split)
     table = selection(f"config == {config!r} and split == {split!r}", folder.index)

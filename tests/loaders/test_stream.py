@@ -69,7 +69,37 @@ def test_resume_twice_in_a_row(built):
         taken.append(next(iter(stream))["__key__"])
         state = stream.state_dict()
     assert taken == whole
-    assert (state["epoch"], state["batch"]) == (0, len(whole))
+    assert (state["epoch"], state["taken"]) == (0, 8)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_epoch_goes_on_with_other_ranks_and_batch_sizes(built, workers):
+    """One rank, then three, then two: a state of any rank is good for all of them."""
+    state, found = None, []
+    for world, batch_size, steps in ((1, 2, 1), (3, 1, 1), (2, 1, 99)):
+        options = {"shuffle": True, "batch_size": batch_size, "workers": workers, "world": world, "by_length": "frames"}
+        ranks = [
+            Stream(
+                built["tar"],
+                "utterances",
+                "train",
+                StreamOptions(fields=("mic1.flac",), frames=1, rank=rank, **options),
+            )
+            for rank in range(world)
+        ]
+        states = []
+        for stream in ranks:
+            if state:
+                stream.load_state_dict(state)
+            left = stream.left
+            for _, batch in zip(range(steps), stream, strict=False):
+                found += batch["__key__"]
+            states.append(stream.state_dict())
+            assert stream.left == max(0, left - steps) or stream.epoch == 1
+        assert all(one == states[0] for one in states)
+        state = states[0]
+    assert state["epoch"] == 1
+    assert len(found) == len(set(found)) == 8
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -87,7 +117,7 @@ def test_a_position_of_another_stream_is_refused_by_name(built):
     stream = Stream(built["tar"], "utterances", "train", StreamOptions(fields=("mic1.flac",), batch_size=2))
     state = stream.state_dict()
     for change, words in (
-        ({"batch_size": 3}, "batch_size was 2, now 3"),
+        ({"by_length": "frames"}, "by_length was '', now 'frames'"),
         ({"seed": 1, "shuffle": True}, "seed was 0, now 1; shuffle was False, now True"),
         ({"where": "trial == 1"}, "rows was"),
     ):
