@@ -11,6 +11,7 @@ from ...loaders.durable import written_aside
 from ...loaders.statistics import Statistics as Counted
 from ...loaders.statistics import dataset_of, described, statistics
 from ...loaders.tabulate import Table, shown
+from ..core.agreement import FORMULA
 from .desk import Desk
 from .media import KEPT
 
@@ -43,9 +44,9 @@ class Statistics:
         return None
 
     def tables(self, request: Request) -> Response:
-        """Title, facts and tables; the errata that this folder can be held against come last."""
+        """Title, facts and tables: people's agreement first, the errata that fit this folder last."""
         counted = self._count()
-        tables = [_worded(table) for table in (*counted.tables, counted.applying) if table.rows]
+        tables = [_worded(table) for table in (*of_people(self.desk), *counted.tables, counted.applying) if table.rows]
         drawn = [panel.title for panel in counted.panels if any(any(heights) for heights in panel.series.values())]
         known: dict[str, Any] = {"title": counted.title, "samples": counted.facts["samples"], "tables": tables}
         return JSONResponse(known | {"histograms": drawn})
@@ -71,6 +72,29 @@ class Statistics:
             if self._counted is None or self._counted[0] != version:
                 self._counted = version, statistics(folder)
             return self._counted[1]
+
+
+def of_people(desk: Desk) -> tuple[Table, Table, Table]:
+    """How far people agree, what they disagree on, and decisions about samples that changed since; no rows for none."""
+    agreed = desk.agreement()
+    about = ("about", "people", "judged by both", "alike", "Cohen's kappa")
+    counts = tuple((one.about, " and ".join(one.people), one.items, one.agreed, one.kappa) for one in agreed)
+    apart = {unlike for one in agreed for unlike in one.disagreements}
+    unlike = tuple(
+        (conflict.key, conflict.about, ", ".join(f"{who} says {what}" for who, what in conflict.said))
+        for conflict in sorted(apart, key=lambda conflict: (conflict.key, conflict.about, conflict.said))
+    )
+    changed = tuple((word.key, word.about, word.who, word.said()) for word in desk.out_of_date())
+    return (
+        Table("Agreement of people", about, counts, (FORMULA,)),
+        Table("Disagreements", ("sample", "about", "said"), unlike, ("Nothing of these is applied by a build.",)),
+        Table(
+            "Out-of-date decisions",
+            ("sample", "about", "person", "said"),
+            changed,
+            ("The sample has changed since: not applied by a build. Judge it again.",),
+        ),
+    )
 
 
 def _worded(table: Table) -> dict[str, Any]:
