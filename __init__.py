@@ -10,8 +10,11 @@ if TYPE_CHECKING:
         build,
         calibrate,
         collect,
+        dataset,
         decide,
         forge,
+        identity_batches,
+        mix,
         open,  # noqa: A004 - facevox.open is the name users know from zipfile, PIL
         show,
         stats,
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     )
     from .loaders.folder import Folder, FolderError
     from .loaders.huggingface import load_dataset
+    from .loaders.padding import Padding
     from .loaders.stream import Stream, StreamOptions
 
 _HOME = {
@@ -29,8 +33,11 @@ _HOME = {
     "build": "api",
     "calibrate": "api",
     "collect": "api",
+    "dataset": "api",
     "decide": "api",
     "forge": "api",
+    "identity_batches": "api",
+    "mix": "api",
     "open": "api",
     "show": "api",
     "stats": "api",
@@ -40,12 +47,14 @@ _HOME = {
     "Folder": "loaders.folder",
     "FolderError": "loaders.folder",
     "load_dataset": "loaders.huggingface",
+    "Padding": "loaders.padding",
     "Stream": "loaders.stream",
     "StreamOptions": "loaders.stream",
 }
 __all__ = [
     "Folder",
     "FolderError",
+    "Padding",
     "Stream",
     "StreamOptions",
     "agreement",
@@ -53,9 +62,12 @@ __all__ = [
     "build",
     "calibrate",
     "collect",
+    "dataset",
     "decide",
     "forge",
+    "identity_batches",
     "load_dataset",
+    "mix",
     "open",
     "show",
     "stats",

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from .builders.core.decisions import Decision
     from .builders.stages.calibration_folder import CalibrationReport
     from .builders.stages.collection import Report as CollectionReport
+    from .loaders.batches import StreamOptions
+    from .loaders.identity_stream import IdentityStream
+    from .loaders.mixture import Mixture
+    from .loaders.samples import Samples
     from .loaders.statistics import Statistics
+    from .loaders.stream import BatchStream
     from .models.core.train import Report
 
 
@@ -165,13 +170,61 @@ def stream(
     facevox.stream(O, "utterances", "train", fields=("visual.webp", "mic1.flac"), frames=3, shuffle=True, workers=2)
     Raises ValueError for an unknown option, FolderError for a missing config, split or field.
     """
-    from .loaders.stream import Stream, StreamOptions
+    from .loaders.stream import Stream
+
+    return Stream(path, config, split, _stream_options(options), inputs)
+
+
+def _stream_options(options: dict[str, Any]) -> "StreamOptions":
+    from .loaders.batches import StreamOptions
 
     check_options("a stream", options, [f.name for f in fields(StreamOptions)])
     if options.get("fields") is not None:
-        chosen = options["fields"]
-        options["fields"] = (chosen,) if isinstance(chosen, str) else tuple(chosen)
-    return Stream(path, config, split, StreamOptions(**options), inputs)
+        options = options | {"fields": _names(options["fields"])}
+    return StreamOptions(**options)
+
+
+def _names(chosen: str | Sequence[str]) -> tuple[str, ...]:
+    return (chosen,) if isinstance(chosen, str) else tuple(chosen)
+
+
+def dataset(path: str | Path, config: str, split: str, **options: Any) -> "Samples":
+    """One split as a map-style dataset for a DataLoader; see `Samples`. `options` are those of `StreamOptions`.
+
+    facevox.dataset(O, "utterances", "train", fields=("mic1.flac",), where="trial == 1")[0]["mic1.flac"]
+    Raises ValueError for an unknown option, FolderError for a missing config, split or field.
+    """
+    from .loaders.samples import Samples
+
+    return Samples(path, config, split, _stream_options(options))
+
+
+def identity_batches(
+    path: str | Path, split: str, *, inputs: Callable[[dict[str, Any]], Any] | None = None, **options: Any
+) -> "IdentityStream":
+    """Batches of P people with so many samples of each config; see `IdentityStream` and `IdentityOptions`.
+
+    facevox.identity_batches(O, "train", identities=4, samples={"voices": 4, "faces": 8}, balance="gender")
+    Raises ValueError for an unknown option or too few people, FolderError for a missing config, split or field.
+    """
+    from .loaders.identity_stream import IdentityOptions, IdentityStream
+
+    check_options("identity batches", options, [f.name for f in fields(IdentityOptions)])
+    if "fields" in options:
+        options = options | {"fields": {config: _names(chosen) for config, chosen in options["fields"].items()}}
+    return IdentityStream(path, split, IdentityOptions(**options), inputs)
+
+
+def mix(
+    streams: "Sequence[BatchStream]", weights: Sequence[float], *, seed: int = 0, stopping: str = "first_exhausted"
+) -> "Mixture":
+    """Batches of several streams, each from one of them, chosen by weight; see `Mixture`.
+
+    facevox.mix([facevox.stream(A, "voices", "train"), facevox.stream(B, "voices", "train")], (3, 1))
+    """
+    from .loaders.mixture import Mixture
+
+    return Mixture(streams, weights, seed, stopping)
 
 
 def train(model: str, data: str | Path, out: str | Path, *, progress: bool = False, **options: Any) -> "Report":

@@ -105,7 +105,7 @@ class Stream(BatchStream):
         self.folder = folder if isinstance(folder, Folder) else Folder(folder)
         self.config, self.split, self.options = config, split, options
         check_reading(options)
-        table = rows(self.folder, config, split, options)
+        table = split_rows(self.folder, config, split, options)
         self.keys = table["key"]
         order = Order(
             table.num_rows,
@@ -156,7 +156,7 @@ def lengths(table: pa.Table, fact: str, folder: Folder) -> NDArray[np.float64]:
     return np.asarray(table[fact].to_numpy(), np.float64)
 
 
-def rows(folder: Folder, config: str, split: str, options: StreamOptions) -> pa.Table:
+def split_rows(folder: Folder, config: str, split: str, options: StreamOptions) -> pa.Table:
     """The index rows of a split that a stream reads, in storage order."""
     folder.shards(config, split)
     table = selection(f"config == {config!r} and split == {split!r}", folder.index)

@@ -1,0 +1,45 @@
+"""A split as a map-style dataset: any sample by number, read when it is asked for."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from .batches import SampleReader, StreamOptions
+from .folder import Folder
+from .shards import Shards
+from .stream import check_reading, split_rows
+
+
+class Samples(Dataset[dict[str, Any]]):
+    """Samples of one split in storage order: `len`, `[number]`, and many at once for a DataLoader (`__getitems__`).
+
+    A sample is a dictionary of `__key__`, `json` (the facts) and decoded media. It opens shards only while it reads, so
+    it can be pickled and forked. Of `options` those on reading count: fields, frames, align, thermal, decode, where,
+    limit. Raises FolderError for a missing field, config or split, or when no sample fits `where`.
+    """
+
+    def __init__(self, folder: Folder | str | Path, config: str, split: str, options: StreamOptions) -> None:
+        folder = folder if isinstance(folder, Folder) else Folder(folder)
+        check_reading(options)
+        table = split_rows(folder, config, split, options)
+        self.folder = folder.path
+        self.keys: list[str] = table["key"].to_pylist()
+        self._reader = SampleReader(folder, table, options)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        """One sample. Raises IndexError outside the split; negative numbers count from its end."""
+        return self.__getitems__([number])[0]
+
+    def __getitems__(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        """Several samples in the asked order, their bytes read together and in file order."""
+        rows = np.array([int(number) for number in numbers], np.int64)
+        if outside := [int(row) for row in rows if not -len(self) <= row < len(self)]:
+            raise IndexError(f"{self.folder}: sample {outside[0]} of {len(self)}")
+        with Shards(self.folder) as shards:
+            return self._reader.samples(rows % len(self), shards)

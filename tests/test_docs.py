@@ -1,0 +1,30 @@
+"""The examples of the pages run as they stand."""
+
+import re
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def test_the_examples_of_streaming_run(built):
+    names = {"FOLDER": str(built["tar"].path)}
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "streaming.md").read_text(), flags=re.DOTALL)
+    exec(compile("\n".join(blocks), "streaming.md", "exec"), names)
+    assert names["real"].shape == names["sounds"].shape
+    rest = [key for rank in names["elsewhere"] for batch in rank for key in batch["__key__"]]
+    assert rest == []
+    assert names["which"] in (0, 1)
+    assert len(names["faces"]) == 6
+    assert len(names["lengths"]) == 2
+
+
+def test_the_webdataset_pipeline_runs(built):
+    (example,) = [
+        block
+        for block in re.findall(r"```python\n(.*?)```", (DOCS / "dataset-folder.md").read_text(), flags=re.DOTALL)
+        if "webdataset" in block
+    ]
+    names = {"FOLDER": str(built["tar"].path)}
+    exec(compile(example, "dataset-folder.md", "exec"), names)
+    rows = [row for row in built["tar"].index.to_pylist() if (row["config"], row["split"]) == ("utterances", "train")]
+    assert sorted(names["heard"]) == sorted(row["key"] for row in rows)
