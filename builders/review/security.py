@@ -40,10 +40,13 @@ class Guard:
     """ASGI middleware: refuses with 400, 403, 405, 411, 413 or 415 and one line of text; adds HEADERS to every answer.
 
     The opened address carries `?token=`; it is answered by a redirect to `/` that leaves the token in a cookie.
+    `ticket` opens the page in the place of the token, once: every account of a machine can read what a browser was
+    started with.
     """
 
-    def __init__(self, app: ASGIApp, token: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, token: str, port: int, ticket: str = "") -> None:
         self.app, self._token, self.cookie = app, token.encode(), f"facevox_{port}"
+        self._ticket = ticket.encode()
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"} | ({"127.0.0.1", "localhost"} if port == 80 else set())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,6 +68,9 @@ class Guard:
         if scope["method"] != "GET" or scope["path"] != "/" or headers.get("host") not in self._hosts:
             return False
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        if self._ticket and hmac.compare_digest(given.encode(), self._ticket):
+            self._ticket = b""
+            return True
         return self._right(given)
 
     def _right(self, given: str) -> bool:

@@ -37,8 +37,10 @@ def address(port: int, token: str, view: str = "") -> str:
     return f"http://{LOOPBACK}:{port}/?token={token}" + (f"#{view}" if view else "")
 
 
-def application(options: ReviewOptions, token: str = "") -> Starlette:
+def application(options: ReviewOptions, token: str = "", ticket: str = "") -> Starlette:
     """The page as an ASGI application for 127.0.0.1:`options.port`; `token` is what its address must carry.
+
+    `ticket` will do too, once.
 
     Raises FolderError for a folder that is none, ValueError for a broken review.jsonl.
     """
@@ -47,7 +49,7 @@ def application(options: ReviewOptions, token: str = "") -> Starlette:
     api = Api(desk, views)
     routes = [*api.routes(), *Media(desk).routes(), *(route for view in views for route in view.routes())]
     pages = [Route(path, page) for path, page in _pages()]
-    guard = Middleware(Guard, token=token or secrets.token_urlsafe(32), port=options.port)
+    guard = Middleware(Guard, token=token or secrets.token_urlsafe(32), port=options.port, ticket=ticket)
     known: Any = {
         KeyError: _unknown,
         FileNotFoundError: _unknown,
@@ -69,15 +71,16 @@ def serve(options: ReviewOptions) -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     with listener:
         listener.bind((LOOPBACK, options.port))
-        port, token = listener.getsockname()[1], secrets.token_urlsafe(32)
-        app = application(replace(options, port=port), token)
+        port, token, ticket = listener.getsockname()[1], secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        app = application(replace(options, port=port), token, ticket)
         listener.listen()
         opened = address(port, token, options.view)
         shown = options.folder or options.collect.videos
         print(f"reviewing {shown} as {options.who}; stop with Ctrl-C\n{opened}", flush=True)
         if options.browser:
             # A browser in the terminal would otherwise wait for the server, and the server for it.
-            threading.Thread(target=webbrowser.open, args=(opened,), daemon=True).start()
+            once = address(port, ticket, options.view)
+            threading.Thread(target=webbrowser.open, args=(once,), daemon=True).start()
         quiet: dict[str, Any] = {"log_level": "warning", "access_log": False, "server_header": False}
         config = uvicorn.Config(app, ws="none", lifespan="off", proxy_headers=False, **quiet)
         config.timeout_graceful_shutdown = 1

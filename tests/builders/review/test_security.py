@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from facevox.builders.core.decisions import FILE
+from facevox.builders.review.server import ReviewOptions, application
 from facevox.cli import main
+from starlette.testclient import TestClient
 
 PORT = 8765
 
@@ -38,6 +40,23 @@ def test_the_token_becomes_a_cookie_that_scripts_and_other_sites_do_not_get(clie
     assert {"HttpOnly", "SameSite=Strict"} <= set(opened.headers["set-cookie"].split("; "))
     assert stranger.get("/").status_code == 200
     assert stranger.get("/", headers={"Cookie": "facevox_8765=tøken".encode()}).status_code == 403
+
+
+def test_what_the_browser_is_started_with_opens_the_page_once(folder, tmp_path):
+    chosen = ReviewOptions(folder, who="ann", port=PORT, cache=tmp_path / "cache")
+    app = application(chosen, "the-token", "the-ticket")
+    first, second = (TestClient(app, base_url=f"http://127.0.0.1:{PORT}") for _ in range(2))
+    assert first.get("/?token=the-ticket").status_code == 200
+    assert second.get("/?token=the-ticket").status_code == 403
+    assert second.get("/?token=").status_code == 403
+    assert first.get("/?token=the-ticket").status_code == 200
+    assert second.get("/?token=the-token").status_code == 200
+
+
+def test_pictures_kept_in_the_cache_are_for_one_account(client, folder, tmp_path):
+    client(folder)
+    (kept,) = (tmp_path / "cache").iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o700
 
 
 def test_every_answer_keeps_the_browser_at_home(client, folder):
