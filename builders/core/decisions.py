@@ -332,10 +332,14 @@ def shown(folder: Folder, key: str) -> str:
 
 def out_of_date(folder: Folder, records: Iterable[Decision]) -> tuple[Decision, ...]:
     """Last words about samples that are not what they were when they were said, by key: the next build reports them."""
-    digests: dict[str, set[str]] = defaultdict(set)
-    for row in folder.index.select(["key", "source_digest"]).to_pylist():
-        digests[row["key"]].add(row["source_digest"])
-    for row in folder.quarantine.select(["key", "place", "reason", "source_digest"]).to_pylist():
-        digests[row["key"]].add(row_digest(row))
     words = last_words(records)
+    keys, digests = pa.array(sorted(words), pa.string()), defaultdict[str, set[str]](set)
+    for row in _about(folder.index, keys).select(["key", "source_digest"]).to_pylist():
+        digests[row["key"]].add(row["source_digest"])
+    for row in _about(folder.quarantine, keys).select(["key", "place", "reason", "source_digest"]).to_pylist():
+        digests[row["key"]].add(row_digest(row))
     return tuple(d for key in sorted(words) for d in words[key] if not is_current(d, digests.get(key, set()) - {""}))
+
+
+def _about(table: pa.Table, keys: pa.Array) -> pa.Table:
+    return table.filter(pc.is_in(table["key"], keys))

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ...loaders.folder import FolderError
-from ..core.decisions import ARTIFACTS, is_current, shown
+from ..core.decisions import ARTIFACTS
 from ..stages.artifacts import BLURRED_BELOW
 from ..stages.chin import CHIN_MARGIN
 from ..stages.noise import NOISY_BELOW_DB
@@ -65,10 +65,11 @@ class Artifacts:
         return self._judged[1]
 
     def _own(self) -> dict[str, dict[str, str]]:
-        """This person's verdicts in force: artifact to verdict, by key."""
+        """This person's verdicts that a build would follow: artifact to verdict, by key."""
         found: dict[str, dict[str, str]] = {}
+        stale = self.desk.out_of_date()
         for (key, about, value), decision in self.desk.own().items():
-            if about == "artifact":
+            if about == "artifact" and decision not in stale:
                 found.setdefault(key, {})[value] = decision.verdict
         return found
 
@@ -156,14 +157,15 @@ class Artifacts:
             "evidence": evidence_words(row, name),
             "published": None if code is None else bool(code & bit),
             "own": own.verdict if own else None,
-            "outdated": own is not None and not is_current(own, {shown(self.desk.folder, row["key"])}),
+            "outdated": own in self.desk.out_of_date(),
             "reason": own.reason if own else "",
             "others": {who: verdict for who, verdict in others.items() if verdict != "undo"},
         }
 
     def _trim(self, key: str) -> int | None:
         own = self.desk.own().get((key, "trim", ""))
-        return own.value if own is not None and isinstance(own.value, int) else None
+        follows = own is not None and own not in self.desk.out_of_date()
+        return own.value if own is not None and follows and isinstance(own.value, int) else None
 
     def wave(self, request: Request) -> Response:
         """The sound as PEAKS pairs of lowest and highest sample, -1 to 1."""

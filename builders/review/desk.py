@@ -6,7 +6,8 @@ import json
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,14 +21,12 @@ from ..core.agreement import Agreement, agreements
 from ..core.decisions import (
     FILE,
     UNDO,
-    Conflict,
     Decision,
     append,
     check_effect,
     now,
     out_of_date,
     read,
-    settle,
     shown,
 )
 
@@ -89,6 +88,7 @@ class Desk:
         self.options, self.who, self.raw = options, options.who.strip(), options.raw
         self._lock = threading.RLock()
         self._folder: tuple[int, Folder] | None = None
+        self._stale: tuple[tuple[Decision, ...], str, frozenset[Decision]] = ((), "", frozenset())
         self._records: tuple[tuple[int, int], tuple[Decision, ...]] = ((0, 0), ())
         self._made: list[tuple[Decision | None, Decision]] = []
         self._at: Mapping[tuple[str, str], int] = {}
@@ -98,6 +98,9 @@ class Desk:
             raise ValueError("nothing to review: expected a dataset folder or a folder of videos")
         named = hashlib.sha256(str(Path(place).resolve()).encode()).hexdigest()[:16]
         self.cache = options.cache / named
+        # Small pictures of faces are nobody else's business; a cache that cannot be made costs time alone.
+        with suppress(OSError):
+            self.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.title = Path(place).resolve().name
         if options.folder is not None:
             self._check(self.folder)
@@ -117,9 +120,10 @@ class Desk:
         """The dataset folder, opened again when a build has written it anew. Raises FolderError without one."""
         if self.options.folder is None:
             raise FolderError("no dataset folder here: the page was opened for videos alone")
-        index = self.options.folder / "tables" / "index.parquet"
+        tables = (self.options.folder / "tables" / f"{name}.parquet" for name in ("index", "quarantine"))
         with self._lock:
-            stamp = index.stat().st_mtime_ns if index.is_file() else 0
+            # A build writes one table after the other.
+            stamp = max((table.stat().st_mtime_ns for table in tables if table.is_file()), default=0)
             if self._folder is None or self._folder[0] != stamp:
                 self._folder = stamp, Folder(self.options.folder)
                 self._at, self._rows = {}, {}
@@ -180,13 +184,13 @@ class Desk:
                 self._records = stamp, read(self.file)
             return self._records[1]
 
-    def settled(self) -> tuple[dict[str, tuple[Decision, ...]], tuple[Conflict, ...]]:
-        """What a build would follow now, and where people disagree."""
-        return settle(self.records())
-
-    def out_of_date(self) -> tuple[Decision, ...]:
-        """Words about samples that have changed since they were said: a build does not follow them."""
-        return out_of_date(self.folder, self.records())
+    def out_of_date(self) -> frozenset[Decision]:
+        """Last words about samples that have changed since they were said: a build does not follow them."""
+        with self._lock:
+            records, version = self.records(), self.version
+            if self._stale[0] is not records or self._stale[1] != version:
+                self._stale = records, version, frozenset(out_of_date(self.folder, records))
+            return self._stale[2]
 
     def agreement(self) -> tuple[Agreement, ...]:
         """How far every two people agree on what both judged, with Cohen's kappa and each disagreement."""
@@ -204,23 +208,34 @@ class Desk:
                 found[record.subject] = record
         return found
 
-    def decide(self, key: str, about: str, verdict: str, value: str | int | None = None, reason: str = "") -> Decision:
-        """Put this person's word on record, on the disk when it returns.
+    def decide(
+        self,
+        key: str,
+        about: str,
+        verdict: str,
+        value: str | int | None = None,
+        reason: str = "",
+        version: str = "",
+    ) -> Decision:
+        """Put this person's word on record, on the disk when it returns; `version` is that of the folder they saw.
 
-        Raises ValueError for words outside the schema or that nothing would follow, FolderError for an unknown key.
+        Raises ValueError for words outside the schema, that nothing would follow or about what a build has replaced,
+        FolderError for an unknown key.
         """
         with self._lock:
             folder = self.folder
+            if version and version != self.version:
+                raise ValueError("the folder was built again since this was shown: reload the page and look again")
             decision = Decision(key, about, verdict, value, reason, self.who, now(), shown(folder, key))
             check_effect(folder, decision)
             before = self.own().get(decision.subject)
             append(self.file, decision)
-            if verdict != UNDO:
+            if verdict != UNDO or before:
                 self._made.append((before, decision))
             return decision
 
     def undo(self) -> Decision | None:
-        """Take back this person's last word; one that it had replaced is put on record again.
+        """Take back what this person did last; a word that it had replaced is put on record again.
 
         Returns the record that was added; None where there is nothing to take back.
         """
@@ -228,17 +243,20 @@ class Desk:
             own = self.own()
             while self._made:
                 before, last = self._made.pop()
-                if own.get(last.subject) == last:
+                if own.get(last.subject) == (None if last.verdict == UNDO else last):
                     return self._take_back(before, last)
             return self._take_back(None, next(reversed(own.values()))) if own else None
 
     def _take_back(self, before: Decision | None, last: Decision) -> Decision:
-        word = before or last
-        verdict = before.verdict if before else UNDO
-        value = None if last.about == "trim" and not before else word.value
-        reason = before.reason if before else ""
-        seen = before.seen if before else shown(self.folder, last.key)
-        record = Decision(last.key, last.about, verdict, value, reason, self.who, now(), seen)
+        if before:
+            record = replace(before, when=now())
+            # Now this one is in force in the place of the one before, for the next undo.
+            self._made = [(record if was == before else was, record if made == before else made)
+                          for was, made in self._made]  # fmt: skip
+        else:
+            # The sample need not be there any more.
+            value = None if last.about == "trim" else last.value
+            record = replace(last, verdict=UNDO, value=value, reason="", when=now())
         append(self.file, record)
         return record
 

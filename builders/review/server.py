@@ -116,7 +116,7 @@ class Api:
         return JSONResponse({view.name: view.left() for view in self.views})
 
     def decide(self, body: dict[str, Any]) -> Any:
-        known: dict[str, Any] = {"key": "", "about": "", "verdict": "", "value": None, "reason": ""}
+        known: dict[str, Any] = {"key": "", "about": "", "verdict": "", "value": None, "reason": "", "version": ""}
         if not isinstance(body.get("key"), str) or not isinstance(body.get("about"), str):
             raise ValueError("expected a key and what the decision is about, both text")
         return self.desk.decide(**{name: body.get(name, default) for name, default in known.items()}).__dict__

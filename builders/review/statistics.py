@@ -84,7 +84,8 @@ def of_people(desk: Desk) -> tuple[Table, Table, Table]:
         (conflict.key, conflict.about, ", ".join(f"{who} says {what}" for who, what in conflict.said))
         for conflict in sorted(apart, key=lambda conflict: (conflict.key, conflict.about, conflict.said))
     )
-    changed = tuple((word.key, word.about, word.who, word.said()) for word in desk.out_of_date())
+    stale = sorted(desk.out_of_date(), key=lambda word: (*word.subject, word.who))
+    changed = tuple((word.key, word.about, word.who, word.said()) for word in stale)
     return (
         Table("Agreement of people", about, counts, (FORMULA,)),
         Table("Disagreements", ("sample", "about", "said"), unlike, ("Nothing of these is applied by a build.",)),

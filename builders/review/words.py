@@ -2,7 +2,7 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,20 +11,23 @@ from .desk import Desk
 
 
 class Words:
-    """Last words by key, gathered again only when review.jsonl changed. Safe to use from several threads."""
+    """Last words by key, gathered again when review.jsonl or the folder changed. Safe to use from several threads.
+
+    Words about samples that have changed since count as not said: a build does not follow them.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self._lock = threading.Lock()
-        self._records: tuple[Decision, ...] | None = None
+        self._seen: tuple[tuple[Decision, ...], str] = ((), "")
         self._by_key: Mapping[str, tuple[Decision, ...]] = {}
 
     def by_key(self) -> Mapping[str, tuple[Decision, ...]]:
         """Key -> the last word of each person on each subject, oldest first; keys without one are absent."""
-        records = self.desk.records()
+        records, version, stale = self.desk.records(), self.desk.version, self.desk.out_of_date()
         with self._lock:
-            if records is not self._records:
-                self._by_key, self._records = _last(records), records
+            if records is not self._seen[0] or version != self._seen[1]:
+                self._by_key, self._seen = _last(records, stale), (records, version)
             return self._by_key
 
     def about(self, subjects: Iterable[str]) -> Mapping[str, tuple[Decision, ...]]:
@@ -44,7 +47,7 @@ class Words:
         return "in conflict" if len(verdicts) > 1 else next(iter(verdicts), "")
 
 
-def _last(records: Iterable[Decision]) -> dict[str, tuple[Decision, ...]]:
+def _last(records: Iterable[Decision], stale: Collection[Decision]) -> dict[str, tuple[Decision, ...]]:
     found: dict[tuple[tuple[str, str, str], str], Decision] = {}
     for record in records:
         whole = record.verdict == UNDO and record.about == "artifact" and not record.value
@@ -54,7 +57,8 @@ def _last(records: Iterable[Decision]) -> dict[str, tuple[Decision, ...]]:
             found[record.subject, record.who] = record
     by_key: defaultdict[str, list[Decision]] = defaultdict(list)
     for word in found.values():
-        by_key[word.key].append(word)
+        if word not in stale:
+            by_key[word.key].append(word)
     return {key: tuple(words) for key, words in by_key.items()}
 
 

@@ -1,10 +1,14 @@
 """What the artifacts view lists, counts and says; undo; what others said; what was said of a sample that changed."""
 
+import itertools
+import os
 import shutil
+import time
 
 import pytest
 from facevox.builders.core.decisions import ARTIFACTS, FILE, Decision, append, now, settle
 from facevox.builders.core.decisions import read as read_decisions
+from facevox.builders.review import desk
 
 
 @pytest.fixture
@@ -63,6 +67,54 @@ def test_undo_gives_back_the_word_that_was_replaced_then_takes_back_all(client, 
     assert said() == []
 
 
+def test_undo_goes_back_step_by_step_and_never_past_the_word_just_given_back(client, folder, monkeypatch):
+    seconds = itertools.count(10)
+    monkeypatch.setattr(desk, "now", lambda: f"2026-03-01T12:00:{next(seconds)}Z")
+    own = client(folder)
+    one, other = (item["key"] for item in everything(own)["items"][:2])
+
+    def say(key, verdict):
+        body = {"key": key, "about": "artifact", "verdict": verdict, "value": "frozen"}
+        assert own.post("/api/decide", json=body).status_code == 200
+
+    def undone() -> dict:
+        assert own.post("/api/undo", json={}).status_code == 200
+        words = settle(read_decisions(folder / FILE))[0]
+        return {key: said[0].verdict for key, said in words.items()}
+
+    for key, verdict in ((other, "confirm"), (one, "confirm"), (one, "overturn"), (one, "undo"), (one, "confirm")):
+        say(key, verdict)
+    assert [undone() for _ in range(5)] == [
+        {other: "confirm"},
+        {other: "confirm", one: "overturn"},
+        {other: "confirm", one: "confirm"},
+        {other: "confirm"},
+        {},
+    ]
+
+
+def test_a_word_about_a_sample_that_is_gone_is_taken_back(client, folder):
+    append(folder / FILE, Decision("gone_since", "artifact", "confirm", "frozen", "", "ann", now(), "0" * 64))
+    assert client(folder).post("/api/undo", json={}).json()["verdict"] == "undo"
+    assert settle(read_decisions(folder / FILE)) == ({}, ())
+
+
+def test_what_was_shown_before_a_build_is_not_judged_after_it(client, folder):
+    own = client(folder)
+    key, version = everything(own)["items"][0]["key"], own.get("/api/desk").json()["version"]
+    body = {"key": key, "about": "artifact", "verdict": "confirm", "value": "frozen", "version": version}
+    assert own.post("/api/decide", json=body).status_code == 200
+    later = time.time() + 5
+    for table in ("index", "quarantine"):
+        os.utime(folder / "tables" / f"{table}.parquet", (later, later))
+        later += 5
+        refused = own.post("/api/decide", json=body | {"version": version})
+        assert (refused.status_code, "built again" in refused.json()["error"]) == (400, True)
+        version = own.get("/api/desk").json()["version"]
+    assert own.post("/api/decide", json=body | {"version": version}).status_code == 200
+    assert len(read_decisions(folder / FILE)) == 2
+
+
 def test_counts_what_is_left_and_shows_what_others_said(client, folder):
     own = client(folder)
     flagged = everything(own, show="flagged")
@@ -84,6 +136,9 @@ def test_counts_what_is_left_and_shows_what_others_said(client, folder):
     append(folder / FILE, Decision(item["key"], "artifact", "confirm", flag, "", "ann", now(), "0" * 64))
     shown = own.get("/api/artifacts/item", params={"config": item["config"], "key": item["key"]}).json()
     assert next(one for one in shown["artifacts"] if one["name"] == flag)["outdated"]
+    # A build would not follow it, hence it is asked again.
+    assert own.get("/api/left").json()["artifacts"] == [0, flagged["total"]]
+    assert item["key"] in {row["key"] for row in everything(own, show="flagged", undecided=1)["items"]}
 
 
 def test_the_waveform_has_the_sound_s_extremes(client, built):
