@@ -1,6 +1,5 @@
 """Pictures and sounds of the page: named by config, key and field of the index, never by a path of the client's."""
 
-import mimetypes
 import os
 import re
 import threading
@@ -174,11 +173,13 @@ def ranged(request: Request, file: BinaryIO, kind: str, offset: int, size: int, 
     206 with Content-Range for a range, 416 for one that begins behind the end, 200 for none (or several).
     """
     headers = {"accept-ranges": "bytes", **(KEPT if kept else {})}
-    span = _asked(request.headers.get("range", ""), size)
+    match = _RANGE.fullmatch(request.headers.get("range", "").strip())
+    first, last = match.groups() if match else ("", "")
+    part = bool(first or last)
+    span = _asked(first, last, size) if part else _Span(0, size)
     if span is None:
         file.close()
         return Response(status_code=416, headers={"content-range": f"bytes */{size}"})
-    part = request.headers.get("range") is not None and (span.first, span.end) != (0, size)
     headers["content-length"] = str(span.end - span.first)
     if part:
         headers["content-range"] = f"bytes {span.first}-{span.end - 1}/{size}"
@@ -186,20 +187,10 @@ def ranged(request: Request, file: BinaryIO, kind: str, offset: int, size: int, 
     return StreamingResponse(pieces, 206 if part else 200, headers, kind)
 
 
-def ranged_file(request: Request, path: Path) -> Response:
-    """A whole file, such as a video; `path` must come from the server's own listing, never from the request."""
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    file = path.open("rb")
-    return ranged(request, file, kind, 0, os.fstat(file.fileno()).st_size, kept=False)
-
-
-def _asked(header: str, size: int) -> _Span | None:
-    match = _RANGE.fullmatch(header.strip())
-    if match is None or not any(match.groups()):
-        return _Span(0, size)
-    first, last = match.groups()
+def _asked(first: str, last: str, size: int) -> _Span | None:
+    """The bytes of `first`-`last` of a range, either of which may be empty; None where there are none of them."""
     if not first:
-        return _Span(max(0, size - int(last)), size) if int(last) else None
+        return _Span(max(0, size - int(last)), size) if int(last) and size else None
     if int(first) >= size or (last and int(last) < int(first)):
         return None
     return _Span(int(first), min(size, int(last) + 1) if last else size)

@@ -16,7 +16,7 @@ from ..core.builder import find
 from ..core.review import STAGE
 from .desk import Desk
 from .faces import plain, whole
-from .media import Thumbnails, ranged
+from .media import Thumbnails, ranged, small_webp
 from .originals import EDGES, PLAYED, Originals, cannot_be_shown, face_box, measured
 from .words import Words, moment
 
@@ -142,10 +142,11 @@ class Quarantine:
             raise ValueError(f"edge={edge}, of={of!r}: expected an edge of {EDGES} px and whole or face")
         take = self.originals.face if of == "face" else self.originals.picture
         try:
-            name = f"{self.desk.raw}\n{row['place']}\n{row['measured']}\n{of}"
+            name = f"{self.desk.raw}\n{row['place']}\n{row['source_digest']}\n{row['measured']}\n{of}"
             return self.thumbnails.response(name, lambda: take(row), edge)
         except (ValueError, OSError):
-            return self.thumbnails.response(f"none {edge}", lambda: cannot_be_shown(edge), edge)
+            # Not kept by the browser: the disk with the release may be there the next time.
+            return Response(small_webp(cannot_be_shown(edge), edge), media_type="image/webp")
 
     def media(self, request: Request) -> Response:
         """The sound or video at the place of a row, in ranges when asked. KeyError for a row about anything else."""
