@@ -205,12 +205,17 @@ class Collect:
         video = self.marking.videos[name] if isinstance(name, str) and name else None
         if video is not None:
             self._check_place(video, about, value)
-        return {"mark": _told(self.marking.mark(video, about, value)), "state": self._state()}
+        return {"mark": self._told(self.marking.mark(video, about, value)), "state": self._state()}
 
     def undo(self, body: dict[str, Any]) -> Any:
         """Take the last mark of this person back; `mark` is null where there is none."""
         undone = self.marking.undo()
-        return {"mark": _told(undone) if undone else None, "state": self._state()}
+        return {"mark": self._told(undone) if undone else None, "state": self._state()}
+
+    def _told(self, mark: Mark) -> dict[str, Any]:
+        """A mark for the page: about, value, and the id of its video, "" for none or one that is gone."""
+        names = (video.id for video in self.marking.videos.values() if video.path == mark.video)
+        return {"about": mark.about, "value": dict(mark.value), "id": next(names, "")}
 
     # --- detection ---
 
@@ -266,10 +271,6 @@ class Collect:
             raise ValueError(f"{last} ms: the video ends at {known.seconds:.3f} s")
         if box := value.get("box"):
             _inside(box, known.width, known.height)
-
-
-def _told(mark: Mark) -> dict[str, Any]:
-    return {"about": mark.about, "value": dict(mark.value), "video": mark.video}
 
 
 def _whole(request: Request, name: str) -> int:

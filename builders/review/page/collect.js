@@ -27,7 +27,7 @@ async function say(act) {
 
 /** Put one mark on record; the page shows what the server answers. */
 async function mark(about, value, video = detail.id) {
-  const answer = await say(() => app.post("/api/collect/mark", { video, about, value }));
+  const answer = await say(() => app.post("/api/collect/mark", { video, about, value }, true));
   if (!answer) return detail && reload();
   state = answer.state;
   await reload();

@@ -112,7 +112,7 @@ export class Player {
 
   hear(start, end) {
     this.sound?.pause();
-    this.sound = new Audio(`${this.base}/sound/${Math.round(start)}_${Math.round(Math.min(end, start + 600000))}.wav`);
+    this.sound = new Audio(`${this.base}/sound/${Math.round(start)}_${Math.round(Math.min(end, start + 600000))}.wav?v=${this.version}`);
     this.sound.play().catch((error) => this.act.failed(error.message));
   }
 

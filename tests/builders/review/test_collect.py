@@ -203,7 +203,8 @@ def test_undo_takes_back_or_puts_back_and_outlives_a_restart(page, videos):
     marked(own, video, "period", start_ms=1_000, end_ms=12_000)
     marked(own, video, "screenshot", ms=500, box=None)
     marked(own, video, "screenshot", ms=500, undo=True)
-    assert own.post("/api/collect/undo", json={}).json()["mark"]["about"] == "screenshot"
+    taken_back = own.post("/api/collect/undo", json={}).json()["mark"]
+    assert (taken_back["about"], taken_back["id"]) == ("screenshot", video)
     assert own.get(f"/api/collect/videos/{video}").json()["screenshots"] == [{"ms": 500, "box": None}]
     other = page(videos, "ben")
     assert other.post("/api/collect/undo", json={}).json()["mark"] is None
