@@ -5,7 +5,7 @@
 // changed (called after an undo; without it the view is opened again) may be left out.
 
 const byId = (id) => document.getElementById(id);
-const state = { desk: null, view: null, module: null, place: "", saving: 0 };
+const state = { desk: null, view: null, module: null, place: "", saving: 0, turn: 0 };
 
 async function call(path, options) {
   let answer;
@@ -32,7 +32,7 @@ const app = {
   /** One decision {key, about, verdict, value, reason}: on the disk when this returns; said aloud when it fails. */
   async decide(decision) {
     try {
-      const made = await app.post("/api/decide", decision);
+      const made = await app.post("/api/decide", { ...decision, version: state.desk.version });
       app.count();
       return made;
     } catch (error) {
@@ -119,6 +119,9 @@ function save(leaving = false) {
 
 addEventListener("pagehide", () => state.saving && save(true));
 
+// Whatever fails is said: an answer that does not come must not look like one.
+addEventListener("unhandledrejection", (event) => app.say(event.reason?.message || String(event.reason), "error"));
+
 const COMMON = {
   u: ["undo", () => app.undo()],
   "?": ["all keys", () => help()],
@@ -185,21 +188,27 @@ async function open(name, place) {
   if (state.view) state.desk.places[state.view] = state.place;
   state.view = name;
   state.place = place;
-  const root = byId("view");
-  root.className = name;
-  root.replaceChildren();
+  // A view that is left while it opens draws on where nobody looks, and has no place any more.
+  const mine = ++state.turn;
+  const root = app.el("main", { id: "view", tabindex: "-1", class: name });
+  byId("view").replaceWith(root);
+  const shell = Object.create(app, { go: { value: (where) => mine === state.turn && app.go(where) } });
   app.left(0, 0);
   try {
-    state.module = (await import(`./${name}.js`)).default;
+    const module = (await import(`./${name}.js`)).default;
+    if (mine !== state.turn) return;
+    state.module = module;
     tabs();
     drawKeys();
-    document.title = `${state.module.title} · ${state.desk.title}`;
-    await state.module.open(root, app, place);
+    document.title = `${module.title} · ${state.desk.title}`;
+    await module.open(root, shell, place);
+    if (mine !== state.turn) return;
     drawKeys();
     app.go(state.place);
     await app.count();
     root.focus({ preventScroll: true });
   } catch (error) {
+    if (mine !== state.turn) return;
     root.replaceChildren(app.el("p", { class: "empty" }, error.message));
     app.say(error.message, "error");
   }

@@ -27,6 +27,7 @@ let mix = 0;
 let pane = 0;
 let turn = 0;
 let dragged = null;
+let saying = null;
 
 async function open(into, shell, place) {
   [app, root] = [shell, into];
@@ -91,10 +92,18 @@ async function refilter(change) {
   return list.items.length ? choose(0) : null;
 }
 
+/** Whether a sample is still in the list, or was decided since it was asked for. */
+function listed(row) {
+  const wanted = ["flagged", "all", "unjudged"].includes(filter.show) ? row.unjudged : [filter.show];
+  return !filter.undecided || !wanted.length || !wanted.every((name) => row.own[name]);
+}
+
 async function page(step, last = false) {
-  const first = list.first + step * 50;
-  if (first < 0 || first >= list.total) return;
-  await load({ first });
+  const gone = list.items.filter((row) => !listed(row)).length;
+  const first = step < 0 ? Math.max(0, list.first - 50) : list.first + list.items.length - gone;
+  if (step < 0 ? !list.first : first >= list.total - gone) return;
+  await load(step < 0 ? { first, limit: Math.min(50, list.first) } : { first });
+  if (!list.items.length) return;
   await choose(last ? list.items.length - 1 : 0);
 }
 
@@ -369,7 +378,19 @@ function answer(event, at, verdict) {
   return say(verdict);
 }
 
+/** Nobody has judged what is not shown yet: a key that comes too early is passed over. */
 async function say(verdict) {
+  const mine = item;
+  if (!mine || saying === mine) return;
+  saying = mine;
+  try {
+    await put(verdict);
+  } finally {
+    if (saying === mine) saying = null;
+  }
+}
+
+async function put(verdict) {
   const one = item?.artifacts[picked];
   if (!one) return;
   const key = item.key;
@@ -392,9 +413,11 @@ async function trimAt(share) {
   if (!item?.samples) return app.say("this clip has no sound to trim by");
   const frames = Math.max(1, Math.round(share * player.count));
   const value = Math.round((frames * item.sample_rate) / item.fps);
-  const made = await app.decide({ key: item.key, about: "trim", verdict: "change", value, reason: ui.reason.value.trim() });
+  const cut = item;
+  const made = await app.decide({ key: cut.key, about: "trim", verdict: "change", value, reason: ui.reason.value.trim() });
   if (!made) return null;
-  item.trim = value;
+  cut.trim = value;
+  if (item !== cut) return null;
   verdicts();
   plots();
   return app.say(`keeps frames 1 to ${frames}`);

@@ -222,10 +222,12 @@ async function rest() {
   const others = faces.filter((face) => face.kept && !face.says);
   if (!person.picked) return app.say("pick faces first");
   if (!others.length) return app.say("every face of the dataset has a word already");
+  let out = 0;
   for (const face of others) {
     if (!(await app.decide({ key: face.key, about: "face", verdict: "leave out", reason: "not among the best" }))) break;
+    out++;
   }
-  app.say(`${others.length} left out: not among the best`);
+  if (out === others.length) app.say(`${out} left out: not among the best`);
   return again(faces[at].key);
 }
 

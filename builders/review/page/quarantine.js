@@ -100,9 +100,11 @@ function keep() {
 }
 
 function turn(by) {
-  const start = from + by * AT_ONCE;
-  if (start >= total || from + by < 0) return app.say(by > 0 ? "this is the last page" : "this is the first page");
-  return page({ from: Math.max(0, start), last: by < 0 });
+  // Rows that got a word since are no longer among those before the next page.
+  const gone = chosen.state === "all" ? 0 : rows.filter((row) => row.state !== chosen.state).length;
+  const start = by < 0 ? from - AT_ONCE : from + rows.length - gone;
+  if (start >= total - gone || from + by < 0) return app.say(by > 0 ? "this is the last page" : "this is the first page");
+  return page(by < 0 ? { from: Math.max(0, start), count: Math.min(from, AT_ONCE), last: true } : { from: start });
 }
 
 function move(number) {
@@ -190,8 +192,12 @@ async function acceptAll() {
     return app.say(`press A again: all ${open.length} open rows of this page stay out`);
   }
   acceptAll.asked = 0;
-  for (const row of open) if (!(await app.decide({ key: row.key, about: "quarantine", verdict: "accept" }))) break;
-  app.say(`${open.length} accepted`);
+  let accepted = 0;
+  for (const row of open) {
+    if (!(await app.decide({ key: row.key, about: "quarantine", verdict: "accept" }))) break;
+    accepted++;
+  }
+  if (accepted === open.length) app.say(`${accepted} accepted`);
   await page(chosen.state === "open" ? {} : { from });
   return load();
 }

@@ -85,3 +85,10 @@ def test_a_clip_is_judged_by_keyboard(serve, page, folder):
     assert "next artifact" in page.inner_text("dialog")
     page.keyboard.press("Escape")
     assert json.loads(page.evaluate("fetch('/api/left').then((answer) => answer.text())"))["artifacts"][0] == 0
+
+    # Two keys at once: the second one cannot be about what has not been shown yet.
+    page.evaluate(
+        "for (const key of 'yn') document.body.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}))"
+    )
+    expect(here).not_to_have_text(before["here"])
+    assert [decision.verdict for decision in read_decisions(folder.path / FILE)] == ["overturn", "undo", "confirm"]

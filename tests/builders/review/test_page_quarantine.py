@@ -1,5 +1,7 @@
 """Quarantine and statistics in a real browser: a row accepted and one tried again by keyboard, and every table."""
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from facevox.builders.core.decisions import FILE, read
 from facevox.loaders.folder import Folder
 from playwright.sync_api import expect
@@ -37,7 +39,9 @@ def test_rows_are_accepted_or_tried_again_by_keyboard_and_the_place_is_kept(page
     page.keyboard.press("ArrowRight")
     stage = page.locator(".groups .here .name").text_content()
     expect(page.locator(".detail th", has_text="stage").locator("+ td")).to_have_text(stage)
-    page.locator("select.state").select_option("all")
+    with page.expect_response(lambda answer: "state=all" in answer.url) as all_rows:
+        page.locator("select.state").select_option("all")
+    all_rows.value.finished()
     expect(rows).to_have_count(sum(row["stage"] == stage for row in Folder(picked).quarantine.to_pylist()))
     if rows.count() > 1:
         page.keyboard.press("ArrowDown")
@@ -47,6 +51,37 @@ def test_rows_are_accepted_or_tried_again_by_keyboard_and_the_place_is_kept(page
     expect(page.locator(".rows .here .name")).to_have_text(looked_at)
     expect(page.locator(".groups .here .name")).to_have_text(stage)
     assert page.locator("select.state").input_value() == "all"
+
+
+def test_the_next_page_leaves_no_open_row_behind(page, serve, picked):
+    folder = Folder(picked)
+    row = next(row for row in folder.quarantine.to_pylist() if row["stage"] == "pose")
+    many = [row | {"key": f"vox1-id00001_{n:04d}"} for n in range(120)]
+    pq.write_table(pa.Table.from_pylist(many, folder.quarantine.schema), picked / "tables" / "quarantine.parquet")
+    served = serve(picked, "review", str(picked), "--who", "ann")
+    page.goto(f"{served.address.partition('#')[0]}#quarantine/")
+    here = page.locator(".rows .here .name")
+    for n in range(3):
+        expect(here).to_have_text(many[n]["key"])
+        page.keyboard.press("y")
+        expect(page.locator("#left")).to_have_text(f"{119 - n} left of 120")
+        expect(page.locator(".rows li").nth(n).locator(".tag")).to_have_text("✓ stays out")
+    page.keyboard.press("PageDown")
+    expect(here).to_have_text(many[50]["key"])
+    page.keyboard.press("PageUp")
+    expect(here).to_have_text(many[49]["key"])
+
+
+def test_a_view_that_is_left_while_it_opens_stays_away(page, serve, picked):
+    served = serve(picked, "review", str(picked), "--who", "ann")
+    page.goto(f"{served.address.partition('#')[0]}#faces/")
+    expect(page.locator(".people li")).to_have_count(2)
+    with page.expect_request("**/api/statistics/tables") as asked:
+        page.keyboard.press("3")
+    page.keyboard.press("1")
+    asked.value.response().finished()
+    expect(page.locator(".people li")).to_have_count(2)
+    expect(page.locator("#view .tables")).to_have_count(0)
 
 
 def test_every_table_and_the_histograms_are_readable_on_a_laptop(page, serve, picked, tmp_path):
