@@ -14,7 +14,7 @@ from ...models.core.speaker import open_speaker_embedder
 from ..core.stage import Reject
 from ..stages.collection_options import CollectOptions
 from ..stages.collection_scan import Scan, read_scan, scan, scan_folder
-from ..stages.collection_scores import AGAIN, BETTER, UNLIKE, UNSURE, faces_kept, scores, thresholds
+from ..stages.collection_scores import AGAIN, BETTER, UNLIKE, UNSURE, cohort, faces_kept, scores, thresholds
 from ..stages.collection_sound import TrackSound
 from ..stages.collection_truth import GroundTruth
 from ..stages.collection_video import check_single_talker
@@ -80,7 +80,7 @@ class Scores:
     def __init__(self, options: CollectOptions, marking: Marking, cache: Path) -> None:
         self._options, self._marking = options, marking
         self._truths = Truths(cache)
-        self._heard: OrderedDict[tuple[str, bytes], _Heard] = OrderedDict()
+        self._heard: OrderedDict[tuple[str, bytes, bytes], _Heard] = OrderedDict()
         self._lock = threading.Lock()
 
     # --- which videos ---
@@ -150,19 +150,22 @@ class Scores:
         found = read_scan(self._options, source) if source else None
         if source is None or found is None:
             raise ValueError(f"{video.name}: no scan of it, detect first")
-        own = [one for one in listed.values() if one.speaker == source.speaker]
-        truth = self._truths.all(self._options, {source.speaker: own}, marks).get(source.speaker, "too few marks")
+        told = self._truths.all(self._options, _by_speaker(listed.values()), marks)
+        truth = told.get(source.speaker, "too few marks")
         if isinstance(truth, str):
             raise ValueError(truth)
+        truths = {name: one for name, one in told.items() if isinstance(one, GroundTruth)}
         scored = scores(found, truth)
         reasons = faces_kept(found, scored.faces, face, self._options.duplicate)
-        segments = self._segments(source, truth.voice, voice)
+        segments = self._segments(source, truth.voice, cohort(self._options, truths, source.speaker), voice)
         return {"faces": [WHY.index(why) for why in reasons], "segments": segments}
 
-    def _segments(self, video: SourceVideo, target: NDArray[np.float32], tau: float) -> list[list[float]]:
+    def _segments(
+        self, video: SourceVideo, target: NDArray[np.float32], others: NDArray[np.float32], tau: float
+    ) -> list[list[float]]:
         """What the collector keeps at a threshold; what earlier thresholds asked for is not heard again."""
         with self._lock:
-            key = video.digest, target.tobytes()
+            key = video.digest, target.tobytes(), others.tobytes()
             heard = self._heard.setdefault(key, _Heard())
             self._heard.move_to_end(key)
             while len(self._heard) > KEPT_VIDEOS:
@@ -170,7 +173,7 @@ class Scores:
         options = self._options
         with heard.lock, NETWORKS, (options.videos / video.path).open("rb") as file, open_video(file) as opened:
             embed = open_speaker_embedder(options.voice_embedder, options.models_folder)
-            found = VoiceFinder(options, TrackSound(opened), embed, target, tau, heard.heard).windows()
+            found = VoiceFinder(options, TrackSound(opened), embed, target, tau, others, heard.heard).windows()
         return [[one.start_ms, one.end_ms, round(one.score, 4)] for one in found if not one.reason]
 
     def crop(self, video: VideoFile, number: int) -> bytes:

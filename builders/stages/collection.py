@@ -250,4 +250,4 @@ def _decide(
     video: SourceVideo,
     clock: Clock,
 ) -> Decided:
-    return decide_video(options, video, truths[video.speaker], taus, clock)
+    return decide_video(options, video, truths, taus, clock)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ...models.core.pretrained import sha256
+from ...models.core.speaker_space import SHIPPED
 from .detector_choice import DetectorChoice
 
 
@@ -93,8 +94,11 @@ class CollectOptions(DetectorChoice):
 def by_content(name: str, models: Path | None) -> str:
     """An embedder as it decides the bytes: of a file, what it holds and not where it lies.
 
-    Registered networks go by their names: they are held against their own digests when they are opened.
+    Registered networks go by their names: they are held against their own digests when they are opened. What comes
+    with facevox (mfcc) may be fitted anew by a later one, and goes with the digest of its space.
     """
+    if name == "mfcc":
+        return f"{name} {sha256(SHIPPED)}"
     kind, _, file = name.rpartition(":")
     if not kind:
         return name

@@ -26,7 +26,7 @@ from .collection_videos import SourceVideo
 from .face_tracks import SIDE
 from .video import Video, open_video
 
-VERSION = 1
+VERSION = 2
 """Counted up when a scan of the same video and parameters would come out otherwise."""
 HIDDEN = ".collect"
 """Folder of a collection that holds its scans; no part of the collection."""

@@ -13,13 +13,13 @@ from .collection_truth import SAME_FACE, GroundTruth
 from .face_tracks import Duplicates
 from .marks import Marks
 
-SAME_VOICE: Mapping[str, float] = {"mfcc": 0.6}
+SAME_VOICE: Mapping[str, float] = {"mfcc": 0.65}
+"""Cosine that 1 % of the pairs of two real voices exceed (docs/speaker-embedding.md)."""
 FEW = 10
-"""Speakers below which other people's ground truths say too little of people unseen: then a calibrated threshold is
-not taken below the embedder's own (SAME_FACE, SAME_VOICE)."""
-ROOM: Mapping[str, float] = {"face": 0.5, "voice": 0.0}
-"""Share of the way from there to what 95 % of the speakers' own ground truths reach, by which few speakers raise it:
-screenshots are of several moments, a period of sound is of one."""
+"""Speakers below which other people's ground truths say too little of people unseen: then a threshold is not taken
+below the embedder's own (SAME_FACE, SAME_VOICE), and no voice window is kept that is nearer to another speaker."""
+ROOM = 0.5
+"""Share of the way from there to what 95 % of the speakers' own ground truths reach, by which few speakers raise it."""
 UNSURE, UNLIKE, BETTER, AGAIN = (
     "score of the detector below min_confidence",
     "cosine not above tau_face",
@@ -48,7 +48,7 @@ class Threshold:
     others: tuple[float, ...] = ()
     """Cosines of other speakers' ground truths, in falling order."""
     passing: float = 0.0
-    """Share of them above the value."""
+    """Share of them above the value; of few speakers' voices, of those not nearer to their own speaker."""
     own: float = 0.0
     """Share of the speakers' own ground truths above it."""
 
@@ -85,6 +85,17 @@ def faces_kept(scan: Scan, scored: NDArray[np.float32], tau: float, duplicate: f
     return reasons
 
 
+def cohort(options: CollectOptions, truths: Mapping[str, GroundTruth], speaker: str) -> NDArray[np.float32]:
+    """(n, D) mean voices of the other speakers, to one of which a window of this speaker must not be nearer.
+
+    None with FEW speakers and more: among many there is always one who happens to be nearer, and the calibrated
+    threshold holds; none with --strict-paper either.
+    """
+    if options.strict_paper or not 1 < len(truths) < FEW:
+        return np.zeros((0, len(truths[speaker].voice)), np.float32)
+    return np.stack([truth.voice for name, truth in sorted(truths.items()) if name != speaker])
+
+
 def thresholds(options: CollectOptions, marks: Marks, truths: Sequence[GroundTruth]) -> tuple[Threshold, Threshold]:
     """Of faces and of voices: an option's, else the marks', else calibrated on the other speakers' ground truths.
 
@@ -105,17 +116,20 @@ def _threshold(
     truths: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]],
     known: float | None,
 ) -> Threshold:
-    cross = [
-        other @ target
-        for number, (target, _) in enumerate(truths)
-        for second, (_, other) in enumerate(truths)
-        if second != number
-    ]
-    others = np.sort(np.concatenate(cross))[::-1] if cross else np.zeros(0, np.float32)
+    cross, nearer = [], []
+    for number, (target, _) in enumerate(truths):
+        for second, (theirs, other) in enumerate(truths):
+            if second != number:
+                cross.append(other @ target)
+                nearer.append(other @ theirs > other @ target)
+    others = np.concatenate(cross) if cross else np.zeros(0, np.float32)
+    few = what == "voice" and len(truths) < FEW and not options.strict_paper
+    # What the cohort turns down needs no threshold.
+    left = np.where(np.concatenate(nearer), np.float32(-1), others) if few and nearer else others
     own = np.concatenate([vectors @ target for target, vectors in truths]) if truths else np.zeros(0, np.float32)
-    value, how = _chosen(what, options, given, (others, own), len(truths), known)
-    shares = [float(np.mean(some > value)) if len(some) else 0.0 for some in (others, own)]
-    return Threshold(value, how, tuple(round(float(one), 6) for one in others), *shares)
+    value, how = _chosen(what, options, given, (np.sort(left)[::-1], own), len(truths), known)
+    shares = [float(np.mean(some > value)) if len(some) else 0.0 for some in (left, own)]
+    return Threshold(value, how, tuple(round(float(one), 6) for one in np.sort(others)[::-1]), *shares)
 
 
 def _chosen(
@@ -141,12 +155,12 @@ def _chosen(
     share = f"calibrated: at most {options.others_pass:.1%} of {len(others):,} other speakers' ground truths pass"
     if speakers < FEW and known is not None:
         least = max(known, value)
-        room = max(0.0, float(np.percentile(own, 5)) - least) * ROOM[what]
+        room = max(0.0, float(np.percentile(own, 5)) - least) * ROOM
         if least + room > value:
             words = (
-                f"of the embedder and the speakers' own faces: {speakers} speakers are too few"
+                f"of the embedder and the speakers' own {what}s: {speakers} speakers are too few"
                 if room
                 else (f"of the embedder: {speakers} speakers are too few to go below it")
             )
-            return round(least + room, 6), f"{words} (calibrated {value:.3f})"
+            return round(least + room, 6), words + (f" (calibrated {value:.3f})" if value > -1 else "")
     return value, share

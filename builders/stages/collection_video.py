@@ -4,25 +4,28 @@ import csv
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ...loaders.durable import PART, sync_folder, write_json
 from ...models.core.speaker import open_speaker_embedder
 from ..core.stage import Clock, Reject
 from .collection_options import CollectOptions
 from .collection_scan import HIDDEN, Scan, VideoFacts, read_scan
-from .collection_scores import AGAIN, faces_kept, scores
+from .collection_scores import AGAIN, cohort, faces_kept, scores
 from .collection_sound import RATE, TrackSound, wav
 from .collection_truth import GroundTruth
 from .collection_videos import SourceVideo
 from .collection_voices import VoiceCandidate, VoiceFinder
 from .video import open_video
 
-VERSION = 2
+VERSION = 3
 """Counted up when the same scan, ground truth and thresholds would be decided otherwise."""
 VOICE = ("speaker_id", "video_id", "start_ms", "end_ms", "score", "kept", "reason")
 FACE = ("speaker_id", "video_id", "frame_ms", "k", "x", "y", "w", "h", "det_conf", "score", "kept", "reason")
@@ -67,17 +70,22 @@ def check_single_talker(options: CollectOptions, facts: VideoFacts) -> None:
 
 
 def decide_video(
-    options: CollectOptions, video: SourceVideo, truth: GroundTruth, taus: tuple[float, float], clock: Clock
+    options: CollectOptions,
+    video: SourceVideo,
+    truths: Mapping[str, GroundTruth],
+    taus: tuple[float, float],
+    clock: Clock,
 ) -> Decided:
     """Write what is kept of a scanned video below face/ and voice/ of the collection, in place of what was there.
 
-    `taus` are the thresholds of faces and voices. What an earlier run decided alike stays. Raises Reject for a video
-    that changed since it was scanned.
+    `truths` are those of all speakers by id, `taus` the thresholds of faces and voices. What an earlier run decided
+    alike stays. Raises Reject for a video that changed since it was scanned.
     """
     scan = read_scan(options, video)
     if scan is None:
         raise Reject("its scan is gone or of another content: run the same command again", "hear")
-    folder, state = decided_folder(options, video), _state(options, scan, truth, taus)
+    truth, others = truths[video.speaker], cohort(options, truths, video.speaker)
+    folder, state = decided_folder(options, video), _state(options, scan, truth, others, taus)
     if (known := _read(folder, state)) is not None:
         return known
     # From here on the folders of the collection are no longer those of an earlier decision.
@@ -90,7 +98,7 @@ def decide_video(
         sound = TrackSound(opened)
         with clock("sound"):
             embed = open_speaker_embedder(options.voice_embedder, options.models_folder)
-            voices = VoiceFinder(options, sound, embed, truth.voice, taus[1]).run()
+            voices = VoiceFinder(options, sound, embed, truth.voice, taus[1], others).run()
         refused = _refused(reasons, voices)
         with clock("write"):
             _write_voices(options.out / "voice" / video.key, sound, [] if refused else voices)
@@ -112,8 +120,10 @@ def decide_video(
     return decided
 
 
-def _state(options: CollectOptions, scan: Scan, truth: GroundTruth, taus: tuple[float, float]) -> str:
-    vectors = sha256(truth.face.tobytes() + truth.voice.tobytes()).hexdigest()
+def _state(
+    options: CollectOptions, scan: Scan, truth: GroundTruth, others: NDArray[np.float32], taus: tuple[float, float]
+) -> str:
+    vectors = sha256(truth.face.tobytes() + truth.voice.tobytes() + others.tobytes()).hexdigest()
     values = (options.s_min, options.s_step, options.s_max, options.strict_paper, options.duplicate, *taus)
     what = [VERSION, scan.digest, vectors, *values]
     return sha256(json.dumps(what).encode()).hexdigest()

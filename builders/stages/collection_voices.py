@@ -13,6 +13,7 @@ from .speech_turns import Span, stretches, turns, voiced_levels, windows_of_turn
 from .target_speech import WindowOptions, find_windows
 
 UNLIKE, SHORT, NO_SPEECH = "cosine not above tau_voice", "speech shorter than s_min", "no voice"
+NEARER = "nearer to another speaker's ground truth"
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Heard:
 
     voice: list[Span] | None = None
     scores: dict[Span, float] = field(default_factory=dict)
+    others: dict[Span, float] = field(default_factory=dict)
+    """Of a span: its highest cosine to another speaker."""
 
 
 class VoiceFinder:
@@ -44,11 +47,14 @@ class VoiceFinder:
         embed: SpeakerEmbedder,
         target: NDArray[np.float32],
         tau: float,
+        cohort: NDArray[np.float32],
         heard: Heard | None = None,
     ) -> None:
-        """`heard` serves several thresholds of the same track and target."""
+        """`cohort` (n, D) are mean vectors of other speakers, none nearer to a kept window than the target, or empty;
+        `heard` serves several thresholds of the same track, target and cohort."""
         self._heard = heard or Heard()
         self._options, self._sound, self._embed, self._target, self._tau = options, sound, embed, target, tau
+        self._cohort = cohort
         self._windows = WindowOptions(options.s_min, options.s_step, options.s_max, tau, options.strict_paper)
         self._track = embed.track(sound.read, sound.samples)
 
@@ -86,8 +92,7 @@ class VoiceFinder:
     def _score(self, start: int, end: int) -> float:
         known = self._heard.scores
         if (start, end) not in known:
-            window = self._sound.read(start * RATE // 1000, end * RATE // 1000)
-            known[start, end] = float(self._embed([window])[0] @ self._target)
+            known[start, end] = float(self._vector(start, end) @ self._target)
         return known[start, end]
 
     def _track_score(self, start: int, end: int) -> float:
@@ -98,7 +103,20 @@ class VoiceFinder:
 
     def _judged(self, span: Span) -> VoiceCandidate:
         score = self._score(*span)
-        return VoiceCandidate(*span, score, "" if score > self._tau else UNLIKE)
+        reason = "" if score > self._tau else UNLIKE
+        return VoiceCandidate(*span, score, reason or (NEARER if self._nearest_other(span) >= score else ""))
+
+    def _nearest_other(self, span: Span) -> float:
+        if not len(self._cohort):
+            return -2.0
+        known = self._heard.others
+        if span not in known:
+            known[span] = float((self._cohort @ self._vector(*span)).max())
+        return known[span]
+
+    def _vector(self, start: int, end: int) -> NDArray[np.float32]:
+        vector: NDArray[np.float32] = self._embed([self._sound.read(start * RATE // 1000, end * RATE // 1000)])[0]
+        return vector
 
     def _with_rest(self, found: Sequence[VoiceCandidate], length: int, voice: Sequence[Span]) -> list[VoiceCandidate]:
         """The windows with what lies between them in pieces of s_min, the last of a gap maybe shorter."""

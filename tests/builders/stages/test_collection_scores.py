@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from facevox.builders.stages.collection_folder import assign_folds
 from facevox.builders.stages.collection_options import CollectOptions
-from facevox.builders.stages.collection_scores import SAME_FACE, thresholds
+from facevox.builders.stages.collection_scores import FEW, SAME_FACE, SAME_VOICE, cohort, thresholds
 from facevox.builders.stages.collection_truth import GroundTruth, mean
 from facevox.builders.stages.marks import Marks
 
@@ -48,6 +48,25 @@ def test_few_speakers_do_not_lower_the_embedders_own_and_one_speaker_has_it():
     assert face.value == SAME_FACE["dlib"] and "nothing to calibrate on" in face.how
     with pytest.raises(ValueError, match="Give --tau-face"):
         thresholds(CollectOptions(*PLACES, face_embedder="facenet"), Marks(), people(1))
+
+
+def test_few_speakers_leave_those_nearer_to_their_own_speaker_to_the_cohort():
+    truths = people(FEW - 1, spread=0.1)
+    twin = truths[0].voices * 0.9 + truths[1].voices[:1] * 0.6
+    twin /= np.linalg.norm(twin, axis=1, keepdims=True)
+    truths[1] = GroundTruth("twin", "f", truths[1].faces, twin, {})
+    assert (twin @ truths[0].voice).min() > 0.8 and (twin @ truths[1].voice > twin @ truths[0].voice).all()
+    _, voice = thresholds(CollectOptions(*PLACES), Marks(), truths)
+    own = np.concatenate([one.voices @ one.voice for one in truths])
+    least = SAME_VOICE["mfcc"]
+    assert voice.value == pytest.approx(least + 0.5 * (np.percentile(own, 5) - least), abs=1e-4)
+    assert voice.passing == 0 and max(voice.others) > voice.value
+    by_name = {one.speaker: one for one in truths}
+    others = cohort(CollectOptions(*PLACES), by_name, "twin")
+    assert len(others) == FEW - 2 and not (others == by_name["twin"].voice).all(1).any()
+    many = {one.speaker: one for one in people(FEW)}
+    assert not len(cohort(CollectOptions(*PLACES), many, "cvf0001")), "a calibrated threshold needs none"
+    assert not len(cohort(CollectOptions(*PLACES, strict_paper=True), by_name, "twin"))
 
 
 def test_options_go_before_marks_and_marks_before_calibration():
