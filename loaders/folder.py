@@ -63,7 +63,8 @@ class Folder:
         if not (self.path / "tables" / "index.parquet").is_file():
             unfinished = (self.path / ".build").is_dir()
             todo = "its build has not finished: run the same build command again" if unfinished else "no dataset folder"
-            raise FolderError(f"{self.path}: {todo} (tables/index.parquet is missing)")
+            hint = "" if unfinished else ". Pass the folder that `facevox build` was given as --out"
+            raise FolderError(f"{self.path}: {todo} (tables/index.parquet is missing){hint}")
 
     def __repr__(self) -> str:
         return f"Folder({str(self.path)!r})"

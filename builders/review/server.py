@@ -70,13 +70,13 @@ def serve(options: ReviewOptions) -> None:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     with listener:
-        listener.bind((LOOPBACK, options.port))
+        _bind(listener, options.port)
         port, token, ticket = listener.getsockname()[1], secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         app = application(replace(options, port=port), token, ticket)
         listener.listen()
         opened = address(port, token, options.view)
-        shown = options.folder or options.collect.videos
-        print(f"reviewing {shown} as {options.who}; stop with Ctrl-C\n{opened}", flush=True)
+        shown = f"reviewing {options.folder}" if options.folder else f"collecting from {options.collect.videos}"
+        print(f"{shown} as {options.who}; stop with Ctrl-C\n{opened}", flush=True)
         if options.browser:
             # A browser in the terminal would otherwise wait for the server, and the server for it.
             once = address(port, ticket, options.view)
@@ -87,6 +87,13 @@ def serve(options: ReviewOptions) -> None:
         # Ctrl-C is how one stops it: no error.
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
+
+
+def _bind(listener: socket.socket, port: int) -> None:
+    try:
+        listener.bind((LOOPBACK, port))
+    except OSError as error:
+        raise OSError(f"port {port}: {error.strerror}. Pass another --port, or none for a free one") from error
 
 
 class Api:

@@ -125,6 +125,11 @@ def estimate(options: CollectOptions) -> list[str]:
         f"{len(known):,} were scanned before",
         f"{sum(lengths):,.0f} s to scan: {sum(lengths) * options.frames_per_second:,.0f} frames, about "
         f"{sum(lengths) / TIMES_REAL_TIME / options.workers:,.0f} s of work",
+        *(
+            []
+            if listing.videos or listing.refused
+            else ["no video there: put mp4, webm or mkv files into a folder per person"]
+        ),
         *(f"left out: {one.path or one.speaker}: {one.reason}" for one in listing.refused),
         *([held.torn] if held.torn else []),
     ]
