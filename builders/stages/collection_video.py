@@ -25,7 +25,7 @@ from .collection_videos import SourceVideo
 from .collection_voices import VoiceCandidate, VoiceFinder
 from .video import open_video
 
-VERSION = 4
+VERSION = 5
 """Counted up when the same scan, ground truth and thresholds would be decided otherwise."""
 VOICE = ("speaker_id", "video_id", "start_ms", "end_ms", "score", "kept", "reason")
 FACE = ("speaker_id", "video_id", "frame_ms", "k", "x", "y", "w", "h", "det_conf", "score", "kept", "reason")

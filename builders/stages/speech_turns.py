@@ -63,8 +63,8 @@ def stretches(voiced: NDArray[np.float32], length: int) -> list[Span]:
         own = at[first : last + 1]
         levels = voiced[own]
         own = own[levels > np.percentile(levels, 95) - BELOW_OWN]
-        # A frame of 40 ms is voiced by what lies in its middle.
-        spans.append((max(0, int(own[0]) * FRAME_MS - FRAME_MS), min(length, int(own[-1] + 5) * FRAME_MS)))
+        # A frame of 40 ms is voiced by what lies in its middle; at the end of a stretch that is already echo.
+        spans.append((max(0, int(own[0]) * FRAME_MS - FRAME_MS), min(length, int(own[-1] + 2) * FRAME_MS)))
     return [(start, end) for start, end in spans if end - start >= LEAST_MS]
 
 
