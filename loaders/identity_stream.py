@@ -100,7 +100,7 @@ class IdentityStream(BatchStream):
         parts = {config: SampleReader(self.folder, table, reading[config]) for config, table in tables.items()}
         batches = Batches(self.folder.path, IdentityReader(self.names, parts), order, inputs or together_by_config)
         self._keys = {config: table["key"] for config, table in tables.items()}
-        super().__init__(order, batches, options.workers, self._identity)
+        super().__init__(order, batches, options.workers)
 
     def _reading(self, config: str) -> StreamOptions:
         own = self.options

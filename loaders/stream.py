@@ -1,6 +1,6 @@
 """Shards into batches: only the bytes that a batch needs, in a fixed order, resumable by one number."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -22,16 +22,16 @@ from .where import selection
 
 
 class BatchStream:
-    """One rank's batches by a plan, epoch after epoch; `facts()` is what a saved position must share with the stream.
+    """One rank's batches by a plan, epoch after epoch; `_identity` is what a saved position must share with the stream.
 
     The position is the epoch and how much of it all ranks have taken together, so it holds for another number of ranks,
     another batch size and another number of workers. `state_dict` and `load_state_dict` are those of torchdata.
     """
 
-    def __init__(self, plan: Any, batches: Batches, workers: int, facts: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, plan: Any, batches: Batches, workers: int) -> None:
         if workers < 0:
             raise ValueError(f"workers {workers}: expected 0 or more")
-        self.order, self.workers, self._find_facts = plan, workers, facts
+        self.order, self.workers = plan, workers
         self.epoch = 0
         self._taken, self._block = 0, plan.block
         self._moved = 0
@@ -65,7 +65,10 @@ class BatchStream:
 
     @cached_property
     def _facts(self) -> dict[str, Any]:
-        return self._find_facts()
+        return self._identity()
+
+    def _identity(self) -> dict[str, Any]:
+        raise NotImplementedError
 
     def _only(self, moved: int) -> None:
         if self._moved != moved:
@@ -119,7 +122,7 @@ class Stream(BatchStream):
         )
         reader: Reader = SampleReader(self.folder, table, options)
         batches = Batches(self.folder.path, reader, order, inputs or together)
-        super().__init__(order, batches, options.workers, self._identity)
+        super().__init__(order, batches, options.workers)
 
     def _identity(self) -> dict[str, Any]:
         own = {name: getattr(self.options, name) for name in ("seed", "shuffle", "by_length")}

@@ -1,9 +1,11 @@
 """Streams: the right samples, only their bytes, and exact resume at every cut."""
 
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -279,3 +281,13 @@ print(max(seen), seen[-1] - seen[2])
     decoded = 2 * 14 * (384 * 256 * 3 + 232 * 174 * 3) / 2**20
     assert peak < 350 + 2 * decoded, done.stdout
     assert growth < 8, done.stdout
+
+
+def test_a_stream_that_nobody_holds_ends_its_workers_at_once(built):
+    """A cycle would keep them for the collector, whose next run in a forked worker waits for processes not its own."""
+    stream = Stream(built["tar"], "utterances", "train", StreamOptions(fields=("mic1.flac",), workers=1))
+    before, gone = set(multiprocessing.active_children()), weakref.ref(stream)
+    next(iter(stream))
+    assert set(multiprocessing.active_children()) - before
+    del stream
+    assert gone() is None and set(multiprocessing.active_children()) <= before

@@ -55,9 +55,12 @@ def serve(tmp_path_factory) -> Iterator[Callable[..., Served]]:
         assert process.wait(20) == 0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """One headless Chromium. Without one the test is skipped, under CI it fails."""
+    """One headless Chromium. Without one the test is skipped, under CI it fails.
+
+    Closed with its module: a process forked later would hold its pipes, and its driver wait for them for ever.
+    """
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
         assert not os.environ.get("CI"), "no Chromium: apt-get install chromium"
