@@ -20,11 +20,22 @@ class Numbers:
         return [(self.name, int(row)) for row in rows]
 
 
+class Rows(BatchStream):
+    """A stream of row numbers; its position fits streams of the same name."""
+
+    def __init__(self, at, *parts):
+        self.at = at
+        super().__init__(*parts)
+
+    def _identity(self):
+        return {"rows": self.at}
+
+
 def streams(counts, tmp_path, rank=0, world=1, batch_size=2) -> list[BatchStream]:
     made = []
     for at, count in enumerate(counts):
         order = Order(count, batch_size, 3, True, False, rank, world)
-        made.append(BatchStream(order, Batches(tmp_path, Numbers(str(at)), order, list), 0, lambda at=at: {"rows": at}))
+        made.append(Rows(at, order, Batches(tmp_path, Numbers(str(at)), order, list), 0))
     return made
 
 
