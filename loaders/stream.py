@@ -1,5 +1,6 @@
 """Shards into batches: only the bytes that a batch needs, in a fixed order, resumable by one number."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from hashlib import sha256
@@ -21,7 +22,7 @@ from .shards import FolderError
 from .where import selection
 
 
-class BatchStream:
+class BatchStream(ABC):
     """One rank's batches by a plan, epoch after epoch; `_identity` is what a saved position must share with the stream.
 
     The position is the epoch and how much of it all ranks have taken together, so it holds for another number of ranks,
@@ -67,8 +68,9 @@ class BatchStream:
     def _facts(self) -> dict[str, Any]:
         return self._identity()
 
+    @abstractmethod
     def _identity(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """What a position saved by another stream must have in common with this one."""
 
     def _only(self, moved: int) -> None:
         if self._moved != moved:

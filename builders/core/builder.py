@@ -110,7 +110,9 @@ class Builder(ABC):
 
         `planned` has the keys of the units of every config asked for.
         """
-        raise NotImplementedError(f"{self.name} has no table {table!r}")
+        raise ValueError(
+            f"{self.name} has no table {table!r}; there is: {', '.join(t.name for t in self.tables) or 'none'}"
+        )
 
     def source_files(self, unit: Unit, key: str) -> SourceFiles | None:
         """What of the release the sample `key` of a unit is made of; None where the unit has no such sample.
