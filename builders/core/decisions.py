@@ -1,14 +1,10 @@
 """What people decided about samples: `review.jsonl`, one record a line, read strictly, never rewritten."""
 
-import fcntl
 import hashlib
 import json
-import os
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -16,9 +12,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...loaders.durable import sync_folder
 from ...loaders.folder import Folder
 from ...loaders.sample import Fact, check_key
+from .records import append_line, check_signature, contents, parse_fields, parsed, torn_tail
+from .records import now as now
 
 FILE = "review.jsonl"
 DECIDABLE = ".build/decidable.json"
@@ -37,8 +34,6 @@ STAYS_OUT = ("leave out", "accept")
 UNDO = "undo"
 OF_ROWS = ("accept", "retry")
 """Verdicts about a row of the quarantine: they change nothing of a sample that is there."""
-MAX_FILE_BYTES = 256 << 20
-_DIGEST = re.compile(r"[0-9a-f]{64}|")
 
 
 @dataclass(frozen=True)
@@ -108,16 +103,7 @@ def _check(decision: Decision) -> None:
     allowed = (*VERDICTS[decision.about], UNDO)
     if decision.verdict not in allowed:
         raise ValueError(f"verdict {decision.verdict!r} about {decision.about}, expected {' or '.join(allowed)}")
-    if not decision.who.strip() or not decision.who.isprintable():
-        raise ValueError("who is empty or holds control characters, expected a name or initials")
-    try:
-        when = datetime.fromisoformat(decision.when)
-    except ValueError:
-        when = datetime.min
-    if when.utcoffset() != timedelta(0):
-        raise ValueError(f"when {decision.when!r}, expected UTC as in 2026-03-01T12:00:00Z")
-    if not _DIGEST.fullmatch(decision.seen):
-        raise ValueError(f"seen {decision.seen!r}, expected 64 hexadecimal digits or nothing")
+    check_signature(decision.who, decision.when, decision.seen)
     _check_value(decision)
 
 
@@ -136,14 +122,7 @@ def _check_value(decision: Decision) -> None:
 
 def parse(line: str) -> Decision:
     """One line of the file. Raises ValueError saying what was expected."""
-    record = json.loads(line)
-    if not isinstance(record, dict):
-        raise ValueError("expected one JSON object per line")
-    known = {f.name for f in fields(Decision)}
-    if odd := sorted(record.keys() - known):
-        raise ValueError(f"unknown field {odd[0]!r}, expected {', '.join(f.name for f in fields(Decision))}")
-    if missing := sorted(known - record.keys() - {"value", "seen"}):
-        raise ValueError(f"no {missing[0]!r} in the record")
+    record = parse_fields(line, Decision, ("value", "seen"))
     return Decision(**{"value": None, "seen": "", **record})
 
 
@@ -152,53 +131,14 @@ def read(path: Path) -> tuple[Decision, ...]:
 
     Raises ValueError with file and line for any other line that is no record: none is passed over in silence.
     """
-    return tuple(_records(path, _contents(path)))
+    return tuple(parsed(path, contents(path), parse))
 
 
 def torn(path: Path) -> str:
     """What is wrong with a last line whose writer was stopped, in words; "" where the file ends as it should."""
-    data = _contents(path)
-    number, tail = data.count(b"\n") + 1, _torn(data)
+    data = contents(path)
+    number, tail = data.count(b"\n") + 1, torn_tail(data)
     return f"{path}, line {number}: cut short after {len(tail):,} bytes, not a decision" if tail else ""
-
-
-def _contents(path: Path) -> bytes:
-    try:
-        size = path.stat().st_size
-    except FileNotFoundError:
-        return b""
-    if size > MAX_FILE_BYTES:
-        raise ValueError(f"{path}: {size:,} bytes, expected at most {MAX_FILE_BYTES:,}. Is this a review.jsonl?")
-    return path.read_bytes()
-
-
-def _torn(data: bytes) -> bytes:
-    """The last line if it is the beginning of a record and has no end, as a crash or a full disk leaves it."""
-    tail = data[data.rfind(b"\n") + 1 :]
-    if not tail.lstrip(b"\0").strip():
-        # Where the power failed, a file may have got its length and not its bytes.
-        return tail.lstrip()
-    if not tail.startswith(b"{"):
-        return b""
-    try:
-        json.loads(tail)
-    except (UnicodeDecodeError, json.JSONDecodeError):
-        return tail
-    except RecursionError:
-        pass
-    return b""
-
-
-def _records(path: Path, data: bytes) -> Iterable[Decision]:
-    whole = data[: len(data) - len(_torn(data))]
-    for number, line in enumerate(whole.split(b"\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            yield parse(line.decode())
-        except (ValueError, RecursionError) as error:
-            reason = str(error) if not isinstance(error, json.JSONDecodeError) else f"not JSON ({error})"
-            raise ValueError(f"{path}, line {number}: {reason}. Mend or remove this line") from None
 
 
 def append(path: Path, decision: Decision) -> None:
@@ -206,27 +146,7 @@ def append(path: Path, decision: Decision) -> None:
 
     A last line that was cut short gives way to it: half a record was never on record.
     """
-    new = not path.exists()
-    with path.open("ab+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        data = _contents(path)
-        for _ in _records(path, data):
-            pass
-        if tail := _torn(data):
-            data = data[: -len(tail)]
-            file.truncate(len(data))
-        gap = b"\n" if data and not data.endswith(b"\n") else b""
-        # One write: a reader at the same moment sees the whole line or none of it.
-        file.write(gap + json.dumps(asdict(decision), ensure_ascii=False).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    if new:
-        sync_folder(path.parent)
-
-
-def now() -> str:
-    """This moment as a record's `when`."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    append_line(path, asdict(decision), parse)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..core.decisions import now
 from ..core.raw import unsafe
+from ..core.records import now
 from ..stages.collection_videos import digest, person_folder, video_paths
 from ..stages.marks import SUBJECTS, UNDO, Mark, Marks, MarksFile, append, read, settle
 

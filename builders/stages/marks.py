@@ -3,21 +3,16 @@
 Marks are data: with the videos they make the same collection again without the page.
 """
 
-import fcntl
-import json
 import math
-import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ...loaders.durable import sync_folder
+from ..core.records import append_line, check_signature, contents, parse_fields, parsed, torn_tail
 
 FILE = "marks.jsonl"
-MAX_FILE_BYTES = 256 << 20
 UNDO = "undo"
 SPEAKER = re.compile(r"cvf[0-9]{4,6}")
 GENDERS = ("m", "f", "")
@@ -137,16 +132,7 @@ def _check(mark: Mark) -> None:
             raise ValueError(f"{name} is {getattr(mark, name)!r}, expected text")
     if mark.about not in SUBJECTS:
         raise ValueError(f"about {mark.about!r}, expected one of {', '.join(SUBJECTS)}")
-    if not mark.who.strip() or not mark.who.isprintable():
-        raise ValueError("who is empty or holds control characters, expected a name or initials")
-    try:
-        when = datetime.fromisoformat(mark.when)
-    except ValueError:
-        when = datetime.min
-    if when.utcoffset() != timedelta(0):
-        raise ValueError(f"when {mark.when!r}, expected UTC as in 2026-03-01T12:00:00Z")
-    if not re.fullmatch(r"[0-9a-f]{64}|", mark.seen):
-        raise ValueError(f"seen {mark.seen!r}, expected 64 hexadecimal digits or nothing")
+    check_signature(mark.who, mark.when, mark.seen)
     if mark.about in OF_ALL and mark.video:
         raise ValueError(f"video {mark.video!r} about {mark.about}, expected an empty one: it is not of one video")
     if mark.about not in OF_ALL:
@@ -228,54 +214,21 @@ _CHECKS: dict[str, dict[str, tuple[Any, str]]] = {
 
 def parse(line: str) -> Mark:
     """One line of the file. Raises ValueError saying what was expected."""
-    record = json.loads(line)
-    if not isinstance(record, dict):
-        raise ValueError("expected one JSON object per line")
-    names = [f.name for f in fields(Mark)]
-    if odd := sorted(record.keys() - set(names)):
-        raise ValueError(f"unknown field {odd[0]!r}, expected {', '.join(names)}")
-    if missing := sorted(set(names) - record.keys() - {"seen"}):
-        raise ValueError(f"no {missing[0]!r} in the record")
-    return Mark(**record)
+    return Mark(**parse_fields(line, Mark, ("seen",)))
 
 
 def read(path: Path) -> MarksFile:
     """Every record of a file in order; none where there is no file.
 
-    A last line that ends without a line feed and is no JSON was cut short while it was written: it is told, and what
+    A last line that begins a record and does not end it was cut short while it was written: it is told, and what
     stands before it counts. Raises ValueError with file and line for any other line that is no record.
     """
-    try:
-        size = path.stat().st_size
-    except FileNotFoundError:
-        return MarksFile()
-    if size > MAX_FILE_BYTES:
-        raise ValueError(f"{path}: {size:,} bytes, expected at most {MAX_FILE_BYTES:,}. Is this a marks.jsonl?")
-    lines = path.read_bytes().split(b"\n")
+    data = contents(path)
     torn = ""
-    if _is_torn(lines[-1]):
-        torn = f"{path}, line {len(lines)}: cut short while it was written, left out. Make that mark again"
-        lines.pop()
-    return MarksFile(tuple(_records(path, lines)), torn)
-
-
-def _records(path: Path, lines: Iterable[bytes]) -> Iterable[Mark]:
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            yield parse(line.decode())
-        except (ValueError, RecursionError) as error:
-            reason = str(error) if not isinstance(error, json.JSONDecodeError) else f"not JSON ({error})"
-            raise ValueError(f"{path}, line {number}: {reason}. Mend or remove this line") from None
-
-
-def _is_torn(last: bytes) -> bool:
-    try:
-        json.loads(last)
-    except (ValueError, RecursionError):
-        return bool(last.strip())
-    return False
+    if torn_tail(data):
+        line = data.count(b"\n") + 1
+        torn = f"{path}, line {line}: cut short while it was written, left out. Make that mark again"
+    return MarksFile(tuple(parsed(path, data, parse)), torn)
 
 
 def append(path: Path, mark: Mark) -> None:
@@ -283,23 +236,7 @@ def append(path: Path, mark: Mark) -> None:
 
     A last line that was cut short goes. Raises ValueError when another line is broken.
     """
-    new = not path.exists()
-    with path.open("ab+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        read(path)
-        file.seek(0)
-        data = file.read()
-        last = data[data.rfind(b"\n") + 1 :]
-        if _is_torn(last):
-            file.truncate(len(data) - len(last))
-            last = b""
-        # One write: a reader at the same moment sees the whole line or none of it.
-        record = {**asdict(mark), "value": dict(mark.value)}
-        file.write((b"\n" if last else b"") + json.dumps(record, ensure_ascii=False).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    if new:
-        sync_folder(path.parent)
+    append_line(path, {**asdict(mark), "value": dict(mark.value)}, parse)
 
 
 def settle(records: Iterable[Mark]) -> Marks:
