@@ -73,6 +73,16 @@ def by_split(rows: Rows, fact: str, values: Iterable[Any]) -> list[tuple[Cell, .
     return [(str(value), *(counts[split][value] for split in counts)) for value in values]
 
 
+def found_here(rows: Rows, facts: Mapping[str, Sequence[str]]) -> Table:
+    """How many samples of each split have each value of the named facts, by config."""
+    lines: list[tuple[Cell, ...]] = []
+    for config, names in facts.items():
+        part = rows.where(config=config)
+        for name in names:
+            lines += [(config, name, *line) for line in by_split(part, name, sorted(set(part.known(name))))]
+    return Table("Found here, samples", ("config", "fact", "value", *SPLITS, "total"), tuple(lines))
+
+
 def age_rows(persons: Rows, classes: Mapping[str, tuple[int, int]]) -> list[tuple[Cell, ...]]:
     """Range, mean, median, standard deviation (of this population, in years), then people per age class."""
     ages = {split: part.numbers("age") for split, part in persons.splits().items()}

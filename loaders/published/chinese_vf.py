@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..comparison import FORGED, difference, is_forged
-from ..distributions import Measure, Panel, bars, by_split, histogram, people, per_person, quantile_table
+from ..distributions import Measure, Panel, bars, by_split, found_here, histogram, people, per_person, quantile_table
 from ..errata.chinese_vf import errata as errata
 from ..rows import Rows
 from ..sample import SPLITS
@@ -115,18 +115,11 @@ def folds_table(rows: Rows) -> Table:
     return Table("Folds", ("fold", "people", "m", "f", "voices", "faces"), tuple(lines))
 
 
-def found_here(rows: Rows) -> Table:
-    """By what faces and voices were found and scored."""
-    lines: list[tuple[Cell, ...]] = []
-    facts = {
-        "faces": ("detector", "face_embedder", "tau_face", "box_scale"),
-        "voices": ("voice_embedder", "tau_voice", "vad"),
-    }
-    for config, names in facts.items():
-        part = rows.where(config=config)
-        for name in names:
-            lines += [(config, name, *line) for line in by_split(part, name, sorted(set(part.known(name))))]
-    return Table("Found here, samples", ("config", "fact", "value", *SPLITS, "total"), tuple(lines))
+FOUND = {
+    "faces": ("detector", "face_embedder", "tau_face", "box_scale"),
+    "voices": ("voice_embedder", "tau_voice", "vad"),
+}
+"""By what faces and voices were found and scored."""
 
 
 def tables(rows: Rows) -> Iterator[Table]:
@@ -135,7 +128,7 @@ def tables(rows: Rows) -> Iterator[Table]:
     yield per_identity(rows)
     yield splits_table(rows)
     yield folds_table(rows)
-    yield found_here(rows)
+    yield found_here(rows, FOUND)
     kinds = [(quality.config, quality.measure) for quality in QUALITIES] + list(OF_CONFIG)
     yield quantile_table("Distributions", ((config, rows.where(config=config), measure) for config, measure in kinds))
 

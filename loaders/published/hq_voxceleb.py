@@ -1,11 +1,11 @@
 """HQ-VoxCeleb (Bai et al., SF2F): Tables 1 and 6 as printed and as counted; what its pictures were kept for."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from ..comparison import FORGED, Line, comparison, is_forged, uneven
-from ..distributions import Measure, Panel, bars, by_split, histogram, people, per_person, quantile_table
+from ..distributions import Measure, Panel, bars, by_split, found_here, histogram, people, per_person, quantile_table
 from ..errata.hq_voxceleb import crop_sides
 from ..errata.hq_voxceleb import errata as errata
 from ..rows import Rows
@@ -169,19 +169,8 @@ def per_identity(rows: Rows) -> Table:
     return Table("Of one identity", ("", "published", "here"), tuple(lines))
 
 
-def found_here(rows: Rows) -> Table:
-    """By what the faces and voices of this folder were judged and made."""
-    lines: list[tuple[Cell, ...]] = []
-    facts = {"faces": ("picked_by", "emotion_judge", "drawing", "segmenter"), "voices": ("mel_source", "vad", "codec")}
-    for config, names in facts.items():
-        part = rows.where(config=config)
-        for name in names:
-            lines += [(config, name, *line) for line in by_split(part, name, _words(part.known(name)))]
-    return Table("Found here, samples", ("config", "fact", "value", *SPLITS, "total"), tuple(lines))
-
-
-def _words(values: Sequence[str]) -> list[str]:
-    return sorted(set(values))
+FOUND = {"faces": ("picked_by", "emotion_judge", "drawing", "segmenter"), "voices": ("mel_source", "vad", "codec")}
+"""By what the faces and voices of this folder were judged and made."""
 
 
 def tables(rows: Rows) -> Iterator[Table]:
@@ -191,7 +180,7 @@ def tables(rows: Rows) -> Iterator[Table]:
     yield voxceleb_totals(rows)
     yield people_table(rows)
     yield per_identity(rows)
-    yield found_here(rows)
+    yield found_here(rows, FOUND)
     kept = [(quality.config, quality.measure) for quality in QUALITIES if quality.part is None]
     measured = [*kept, ("faces", MEASURES[0]), *(("voices", measure) for measure in MEASURES[1:])]
     yield quantile_table("Distributions", ((name, rows.where(config=name), measure) for name, measure in measured))
@@ -200,7 +189,7 @@ def tables(rows: Rows) -> Iterator[Table]:
 def panels(rows: Rows) -> Iterator[Panel]:
     """What is drawn after the steps."""
     persons = people(rows, ("gender",))
-    yield bars("Gender", "gender", "people", by_split(persons, "gender", _words(persons.known("gender"))))
+    yield bars("Gender", "gender", "people", by_split(persons, "gender", sorted(set(persons.known("gender")))))
     counts = {split: per_person(part.where(config="faces")) for split, part in rows.splits().items()}
     series = {split: tuple(float(counts[split].count(number)) for number in range(1, 8)) for split in SPLITS}
     yield Panel("Images of one identity", "images", "people", series, categories=tuple(map(str, range(1, 8))))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..comparison import FORGED, difference, is_forged
-from ..distributions import Measure, Panel, bars, by_split, histogram, people, per_person, quantile_table
+from ..distributions import Measure, Panel, bars, by_split, found_here, histogram, people, per_person, quantile_table
 from ..errata.vox_vgg import errata as errata
 from ..rows import Rows
 from ..sample import SPLITS
@@ -132,19 +132,11 @@ def rcgan_table(rows: Rows) -> Table:
     return Table("RC-GAN", ("", "published", "here"), lines, notes)
 
 
-def found_here(rows: Rows) -> Table:
-    """By what faces and voices were found, and what is known of the people."""
-    lines: list[tuple[Cell, ...]] = []
-    facts = {
-        "faces": ("detector", "held_out", "name_in_vggface2", "list_curated"),
-        "voices": ("held_out", "vad", "codec"),
-    }
-    for config, names in facts.items():
-        part = rows.where(config=config)
-        for name in names:
-            values = sorted(set(part.known(name)))
-            lines += [(config, name, *line) for line in by_split(part, name, values)]
-    return Table("Found here, samples", ("config", "fact", "value", *SPLITS, "total"), tuple(lines))
+FOUND = {
+    "faces": ("detector", "held_out", "name_in_vggface2", "list_curated"),
+    "voices": ("held_out", "vad", "codec"),
+}
+"""By what faces and voices were found, and what is known of the people."""
 
 
 def tables(rows: Rows) -> Iterator[Table]:
@@ -155,7 +147,7 @@ def tables(rows: Rows) -> Iterator[Table]:
     yield voxceleb_totals(rows)
     if "rcgan" in rows.configs:
         yield rcgan_table(rows)
-    yield found_here(rows)
+    yield found_here(rows, FOUND)
     kinds = [("faces", CONFIDENCE), *(("faces", m) for m in MEASURES[:4]), ("voices", SECONDS), ("voices", MEASURES[4])]
     yield quantile_table("Distributions", ((config, rows.where(config=config), measure) for config, measure in kinds))
 
