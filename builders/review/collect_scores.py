@@ -85,9 +85,13 @@ class Scores:
 
     # --- which videos ---
 
-    def listed(self) -> dict[str, SourceVideo]:
-        """Videos of known speakers by path, without those that were turned down."""
-        listing = list_videos(self._options.videos, self._marking.marks(), self._marking.digest_at)
+    def listed(self, shown: VideoFile | None = None) -> dict[str, SourceVideo]:
+        """Videos of known speakers by path, without those that were turned down; `shown` stays, whatever was said."""
+        marks = self._marking.marks()
+        if shown is not None and shown.path in marks.videos:
+            own = replace(marks.videos[shown.path], verdict="")
+            marks = replace(marks, videos={**marks.videos, shown.path: own})
+        listing = list_videos(self._options.videos, marks, self._marking.digest_at)
         return {video.path: video for video in listing.videos}
 
     def ready(self) -> list[SourceVideo]:
@@ -103,7 +107,7 @@ class Scores:
 
     def results(self, video: VideoFile) -> dict[str, Any]:
         """Everything that the histograms show, or `problem`: in words why there is nothing to show."""
-        listed, marks = self.listed(), self._marking.marks()
+        listed, marks = self.listed(video), self._marking.marks()
         source = listed.get(video.path)
         found = read_scan(self._options, source) if source else None
         if source is None or found is None:
@@ -145,7 +149,7 @@ class Scores:
 
         Raises ValueError without a scan or ground truth.
         """
-        listed, marks = self.listed(), self._marking.marks()
+        listed, marks = self.listed(video), self._marking.marks()
         source = listed.get(video.path)
         found = read_scan(self._options, source) if source else None
         if source is None or found is None:
@@ -178,7 +182,7 @@ class Scores:
 
     def crop(self, video: VideoFile, number: int) -> bytes:
         """The JPEG of a face of the scan. Raises KeyError where there is none of that number."""
-        source = self.listed().get(video.path)
+        source = self.listed(video).get(video.path)
         found = read_scan(self._options, source) if source else None
         if found is None or not 0 <= number < len(found.faces):
             raise KeyError(number)

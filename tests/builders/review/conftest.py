@@ -81,6 +81,7 @@ def page(browser):
     tab.set_default_timeout(15_000)
     tab.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
     tab.on("pageerror", lambda error: wrong.append(str(error)))
+    tab.on("response", lambda answer: answer.status < 400 or wrong.append(f"{answer.status} for {answer.url}"))
 
     def look(request):
         if urlsplit(request.url).scheme != "blob" and urlsplit(request.url).hostname != "127.0.0.1":

@@ -274,6 +274,11 @@ def test_what_the_page_keeps_is_what_a_collection_from_the_same_marks_keeps(page
     assert kept and kept == [(start, end) for start, end, _ in effect["segments"]]
     again = own.get(f"/api/collect/videos/{video}/effect", params=taus).json()
     assert again == effect
+    # Who turned it down still sees why: nothing of it goes from the screen.
+    assert marked(own, video, "accept", verdict="turn down", reason="broken").status_code == 200
+    assert own.get(f"/api/collect/videos/{video}/effect", params=taus).json() == effect
+    assert own.get(f"/api/collect/videos/{video}/results").json() == results
+    assert own.get(f"/api/collect/videos/{video}/crop/{results['faces'][0]['number']}.jpg").status_code == 200
 
 
 def test_a_run_that_dies_is_told_of_and_the_next_one_starts(tmp_path):

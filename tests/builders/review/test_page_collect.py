@@ -152,6 +152,8 @@ def test_a_marking_session_from_start_to_end(serve, page, session, tmp_path):
     expect(page.locator(".verdict .tag")).to_have_text("✗ turned down")
     marks, _ = in_force(videos, known["folder"])
     assert [own.reason for own in marks.videos.values() if own.verdict == "turn down"] == ["not a single talker"]
+    other = next(one for video, one in report.kept() if video.speaker != speaker)
+    expect(page.locator(".scores.face .count")).to_contain_text(f"keeps {other.faces} of ")
 
 
 def test_the_video_plays_and_seeks_by_ranges(serve, page, talkers):
