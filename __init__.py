@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .loaders.huggingface import load_dataset
     from .loaders.padding import Padding
     from .loaders.stream import Stream, StreamOptions
+    from .loaders.webdataset_pipeline import webdataset
 
 _HOME = {
     "agreement": "api",
@@ -50,6 +51,7 @@ _HOME = {
     "Padding": "loaders.padding",
     "Stream": "loaders.stream",
     "StreamOptions": "loaders.stream",
+    "webdataset": "loaders.webdataset_pipeline",
 }
 __all__ = [
     "Folder",
@@ -74,6 +76,7 @@ __all__ = [
     "stream",
     "train",
     "verify",
+    "webdataset",
 ]
 
 

@@ -55,7 +55,7 @@ class BatchStream(ABC):
         self._moved += 1
         epoch, moved, begin = self.epoch, self._moved, self._taken
         self._batches.position[:] = torch.tensor([epoch, begin, self._block])
-        for number, batch in enumerate(_forked(self._loader), 1):
+        for number, batch in enumerate(self._made(_forked(self._loader)), 1):
             if isinstance(batch, Failure):
                 raise batch.error
             self._only(moved)
@@ -63,6 +63,24 @@ class BatchStream(ABC):
             yield batch
         self._only(moved)
         self.epoch, self._taken, self._block = epoch + 1, 0, self.order.block
+
+    def _made(self, batches: Iterator[Any]) -> Iterator[Any]:
+        """What the workers make. Raises RuntimeError when the system kills one."""
+        while True:
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            except RuntimeError as error:
+                # The loader has ended its other workers; the next iteration starts new ones.
+                self._loader = None
+                if "DataLoader worker" not in str(error):
+                    raise
+                raise RuntimeError(
+                    f"a stream worker was killed in epoch {self.epoch} after {self._taken:,} samples, often for lack "
+                    "of memory: try fewer workers or smaller batches. Iterating again goes on from there"
+                ) from error
+            yield batch
 
     @cached_property
     def _facts(self) -> dict[str, Any]:

@@ -3,18 +3,29 @@
 import multiprocessing
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import weakref
 
 import numpy as np
 import pytest
 import torch
 from facevox.loaders import shards as shards_module
+from facevox.loaders.batches import together
 from facevox.loaders.folder import FolderError, wanted_frames
 from facevox.loaders.stream import Stream, StreamOptions
 
 MEDIA = ("visual.webp", "thermal.webp", "mic1.flac")
+
+
+class Slow:
+    """Batches as they are, made more slowly than they are taken."""
+
+    def __call__(self, samples):
+        time.sleep(0.2)
+        return together(samples)
 
 
 def keys(batches) -> list[list[str]]:
@@ -281,6 +292,33 @@ print(max(seen), seen[-1] - seen[2])
     decoded = 2 * 14 * (384 * 256 * 3 + 232 * 174 * 3) / 2**20
     assert peak < 350 + 2 * decoded, done.stdout
     assert growth < 8, done.stdout
+
+
+def test_a_killed_worker_is_told_and_the_stream_goes_on_where_it_stood(built):
+    options = StreamOptions(fields=("mic1.flac",), shuffle=True, batch_size=1, workers=2)
+    whole = keys(Stream(built["tar"], "utterances", "train", options))
+    stream = Stream(built["tar"], "utterances", "train", options, inputs=Slow())
+    others, seen = set(multiprocessing.active_children()), []
+    with pytest.raises(RuntimeError, match="killed in epoch 0 after [1-7] samples.*Iterating again goes on"):
+        for batch in stream:
+            seen += [batch["__key__"]]
+            if len(seen) == 1:
+                os.kill(next(iter(set(multiprocessing.active_children()) - others)).pid, signal.SIGKILL)
+    assert seen + keys(stream) == whole
+
+
+def test_a_shard_deleted_while_streaming_leaves_no_gap(built, tmp_path):
+    """Whoever holds the file open reads on; whoever opens it later says that it is missing."""
+    copy = shutil.copytree(built["tar"].path, tmp_path / "copy")
+    options = StreamOptions(fields=("mic1.flac",), batch_size=1)
+    whole = keys(Stream(built["tar"], "utterances", "train", options))
+    stream, seen = Stream(copy, "utterances", "train", options), []
+    with pytest.raises(FolderError, match="shard is missing"):
+        for batch in stream:
+            seen += [batch["__key__"]]
+            for shard in (copy / "data" / "utterances").glob("train-*"):
+                shard.unlink()
+    assert 0 < len(seen) < len(whole) and seen == whole[: len(seen)]
 
 
 def test_a_stream_that_nobody_holds_ends_its_workers_at_once(built):
