@@ -15,7 +15,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from .folder import Folder, Frames, decode_member, member_ranges, wanted_frames
 from .members import Members
 from .palette import heat_index
-from .shards import FolderError, Range, Shards
+from .shards import FolderError, Parts, Range, Request, Shards
 
 Inputs = Callable[[Any], Any]
 
@@ -77,9 +77,11 @@ class Wanted:
 
 
 class Reader(Protocol):
-    """What turns the row numbers of a batch into samples."""
+    """What turns the row numbers of a batch into samples: first which bytes, then, of these, the samples."""
 
-    def samples(self, rows: Any, shards: Shards) -> Any: ...
+    def request(self, rows: Any) -> Request: ...
+
+    def samples(self, request: Request, parts: Parts) -> Any: ...
 
 
 class Plan(Protocol):
@@ -99,16 +101,19 @@ class Batches(IterableDataset[Any]):
         self.position = torch.zeros(3, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
 
     def __iter__(self) -> Iterator[Any]:
+        try:
+            with Shards(self.folder) as shards:
+                for request, parts in shards.ahead(self._requests()):
+                    yield self.inputs(self.reader.samples(request, parts))
+        except (ValueError, OSError, IndexError) as error:
+            yield Failure(error)
+
+    def _requests(self) -> Iterator[Request]:
         worker = get_worker_info()
         first, step = (worker.id, worker.num_workers) if worker else (0, 1)
         epoch, taken, block = self.position.tolist()
-        with Shards(self.folder) as shards:
-            for number in range(first, self.plan.left(taken), step):
-                try:
-                    yield self.inputs(self.reader.samples(self.plan.batch(epoch, number, taken, block), shards))
-                except (ValueError, OSError, IndexError) as error:
-                    yield Failure(error)
-                    return
+        for number in range(first, self.plan.left(taken), step):
+            yield self.reader.request(self.plan.batch(epoch, number, taken, block))
 
 
 class SampleReader:
@@ -122,14 +127,18 @@ class SampleReader:
         self.facts = table.drop_columns(["config", "split", "shard", "row", "identity", "fields"])
         self.members = Members(folder.path, table, options.fields)
 
-    def samples(self, rows: np.ndarray[Any, np.dtype[np.int64]], shards: Shards) -> list[dict[str, Any]]:
-        """Read all bytes of some rows at once, shard by shard in file order, then decode sample by sample."""
-        facts = self.facts.take(pa.array(rows)).to_pylist()
+    def request(self, rows: np.ndarray[Any, np.dtype[np.int64]]) -> Request:
+        """All byte ranges of some rows at once, to be read shard by shard in file order."""
         wanted = [self._wanted(int(row)) for row in rows]
         by_shard: defaultdict[str, list[Range]] = defaultdict(list)
         for one in wanted:
             by_shard[one.shard] += [place for ranges in one.ranges.values() for place in ranges]
-        parts = shards.read(by_shard)
+        return Request(by_shard, wanted)
+
+    def samples(self, request: Request, parts: Parts) -> list[dict[str, Any]]:
+        """Decode sample by sample what `request` asked for."""
+        wanted: list[Wanted] = request.kept
+        facts = self.facts.take(pa.array([one.row for one in wanted])).to_pylist()
         return [self._sample(one, own, parts[one.shard]) for one, own in zip(wanted, facts, strict=True)]
 
     def _wanted(self, row: int) -> Wanted:

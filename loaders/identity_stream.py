@@ -12,7 +12,7 @@ from .batches import Batches, Inputs, SampleReader, StreamOptions, together
 from .folder import Folder, Frames
 from .identities import GenderBalanced, IdentityBatch, IdentityOrder, People, RowsByIdentity, codes
 from .order import Order
-from .shards import FolderError, Shards
+from .shards import FolderError, Parts, Request
 from .stream import BatchStream, check_reading, keys_digest, split_rows
 
 
@@ -51,10 +51,17 @@ class IdentityReader:
     def __init__(self, names: list[str], parts: Mapping[str, SampleReader]) -> None:
         self.names, self.parts = names, dict(parts)
 
-    def samples(self, rows: IdentityBatch, shards: Shards) -> dict[str, Any]:
+    def request(self, rows: IdentityBatch) -> Request:
+        """The byte ranges of all configs: their shards have different names."""
+        own = {config: part.request(rows.rows[config]) for config, part in self.parts.items()}
+        ranges = {shard: wanted for request in own.values() for shard, wanted in request.ranges.items()}
+        return Request(ranges, (rows.identities, own))
+
+    def samples(self, request: Request, parts: Parts) -> dict[str, Any]:
         """`identities`: names (P,); each config: samples (P x K,), identity after identity."""
-        read = {config: part.samples(rows.rows[config], shards) for config, part in self.parts.items()}
-        return {"identities": [self.names[int(who)] for who in rows.identities], **read}
+        identities, own = request.kept
+        read = {config: part.samples(own[config], parts) for config, part in self.parts.items()}
+        return {"identities": [self.names[int(who)] for who in identities], **read}
 
 
 class IdentityStream(BatchStream):

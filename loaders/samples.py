@@ -41,5 +41,6 @@ class Samples(Dataset[dict[str, Any]]):
         rows = np.array([int(number) for number in numbers], np.int64)
         if outside := [int(row) for row in rows if not -len(self) <= row < len(self)]:
             raise IndexError(f"{self.folder}: sample {outside[0]} of {len(self)}")
+        request = self._reader.request(rows % len(self))
         with Shards(self.folder) as shards:
-            return self._reader.samples(rows % len(self), shards)
+            return self._reader.samples(request, shards.read(request.ranges))

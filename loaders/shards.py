@@ -3,10 +3,12 @@
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 OPEN_AT_ONCE = 64
 MERGE_GAP = 16 << 10
@@ -15,6 +17,16 @@ MERGE_GAP = 16 << 10
 
 Range = tuple[int, int]
 """Offset in a shard and size, bytes."""
+Parts = dict[str, dict[Range, memoryview]]
+"""The bytes of ranges, by shard name."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """The byte ranges that one batch needs, by shard name, and what its reader keeps to make samples of them."""
+
+    ranges: Mapping[str, Sequence[Range]]
+    kept: Any
 
 
 class FolderError(ValueError):
@@ -58,7 +70,12 @@ class Shards:
         self.folder = folder
         self._open: OrderedDict[Path, int] = OrderedDict()
 
-    def read(self, wanted: Mapping[str, Sequence[Range]]) -> dict[str, dict[Range, memoryview]]:
+    def ahead(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Parts]]:
+        """Each request with its bytes, in the order of the requests."""
+        for request in requests:
+            yield request, self.read(request.ranges)
+
+    def read(self, wanted: Mapping[str, Sequence[Range]]) -> Parts:
         """The bytes of ranges by shard name. Raises FolderError when a shard is missing or cut short."""
         return {name: self._read(shard_path(self.folder, name), wanted[name]) for name in sorted(wanted)}
 

@@ -5,6 +5,7 @@ import pytest
 from facevox.loaders.batches import Batches
 from facevox.loaders.mixture import Mixture
 from facevox.loaders.order import Order
+from facevox.loaders.shards import Request
 from facevox.loaders.stream import BatchStream
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,8 +17,11 @@ class Numbers:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def samples(self, rows, shards):
-        return [(self.name, int(row)) for row in rows]
+    def request(self, rows):
+        return Request({}, rows)
+
+    def samples(self, request, parts):
+        return [(self.name, int(row)) for row in request.kept]
 
 
 class Rows(BatchStream):
