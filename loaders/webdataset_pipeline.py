@@ -23,8 +23,8 @@ def webdataset(
     """`webdataset.WebDataset` over the shards of one split: a pipeline for `.shuffle`, `.map`, `.batched` and the like.
 
     Samples are dictionaries: `__key__`, `json` (the facts) and the media named by `fields` (default: all), decoded as
-    in `load_dataset`, or bytes. `pipeline` goes to WebDataset, as in shardshuffle=100, nodesplitter=webdataset.split_by_node.
-    It reads shards from end to end: choose a `facevox.stream` for few frames, exact resume or equal ranks.
+    in `load_dataset`, or bytes. `pipeline` goes to WebDataset, as in nodesplitter=webdataset.split_by_node. It reads
+    shards from end to end: choose a `facevox.stream` for few frames, exact resume or equal ranks.
     Raises FolderError for a folder of another format, an unknown config or split.
     """
     from webdataset import WebDataset
