@@ -264,11 +264,16 @@ def calibrate(folder: str | Path, out: str | Path | None = None) -> "Calibration
     return calibrated(folder, Path(out) if out else Path(f"{folder.resolve().name}-calibrated"))
 
 
-def verify(path: str | Path, progress: Callable[[int], object] | None = None) -> Verdict:
-    """Check every byte, count and promise of a folder; `problems` of the result is empty when it is sound."""
-    from .loaders.verify import check
+def verify(path: str | Path, progress: Callable[[int], object] | None = None, **options: Any) -> Verdict:
+    """Check every byte, count and promise of a folder; `problems` of the result is empty when it is sound.
 
-    return check(path, progress)
+    `options` are those of `VerifyOptions`, as in workers=8 or sample=0.01 (tables and cards whole, of the shards a
+    random sample of members). Raises ValueError for an unknown option.
+    """
+    from .loaders.verify import VerifyOptions, check
+
+    check_options("verify", options, [f.name for f in fields(VerifyOptions)])
+    return check(path, progress, VerifyOptions(**options))
 
 
 def show(path: str | Path, key: str, out: str | Path | None = None, frame: int | None = None) -> Path:

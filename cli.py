@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from . import cli_build, cli_calibrate, cli_collect, cli_decide, cli_review, cli_train
+from . import cli_build, cli_calibrate, cli_collect, cli_decide, cli_publish, cli_review, cli_train
 
 EPILOG = """examples:
   facevox demo                                          the whole road on made-up people, in minutes
@@ -95,15 +95,12 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     cli_decide.add(commands)
     cli_collect.add(commands, given)
     cli_review.add(commands)
-    for name, run, text in (
-        ("info", _info, "what a folder holds and how to load it"),
-        ("verify", _verify, "check every byte, count and promise of a folder"),
-    ):
-        command = commands.add_parser(name, help=text, description=f"{text.capitalize()}.")
-        command.add_argument("folder", help="a built dataset folder")
-        if name == "info":
-            command.add_argument("--keys", action="store_true", help="list every sample: key, config, split")
-        command.set_defaults(run=run)
+    cli_publish.add(commands)
+    text = "what a folder holds and how to load it"
+    info = commands.add_parser("info", help=text, description=f"{text.capitalize()}.")
+    info.add_argument("folder", help="a built dataset folder")
+    info.add_argument("--keys", action="store_true", help="list every sample: key, config, split")
+    info.set_defaults(run=_info)
     show = commands.add_parser("show", help="draw one sample", description="Draw one sample and its evidence as a PNG.")
     show.add_argument("folder", help="a built dataset folder")
     show.add_argument("key", help="a sample's key, as listed by `facevox info FOLDER --keys`")
@@ -140,19 +137,6 @@ def _info(options: argparse.Namespace) -> int:
     else:
         print(describe(folder))
     return 0
-
-
-def _verify(options: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
-    from .loaders.folder import Folder
-    from .loaders.verify import check
-
-    sizes = [file.stat().st_size for file in Folder(options.folder).path.rglob("*") if file.is_file()]
-    with tqdm(total=sum(sizes), unit="B", unit_scale=True, desc="verifying", leave=False, disable=None) as bar:
-        verdict = check(options.folder, bar.update)
-    print(*verdict.lines(), sep="\n")
-    return 1 if verdict.problems else 0
 
 
 def _show(options: argparse.Namespace) -> int:

@@ -1,9 +1,11 @@
-"""Every byte, count and promise of a built folder."""
+"""Every byte, count and promise of a built folder; or all of its tables and cards, and a random sample of the rest."""
 
 import json
+import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +14,9 @@ import pyarrow as pa
 from . import candidates
 from .folder import Folder, FolderError
 from .sample import INDEX_KEYS
-from .verify_shard import check_file
+from .shards import SHARD_NAME
+from .verify_sample import check_sizes, drawn, in_shards, read_samples
+from .verify_shard import Tell, check_file
 from .verify_tables import check_tables
 
 OUTSIDE_SUMS = ("checksums.sha256", "review.jsonl")
@@ -38,16 +42,42 @@ NEVER_NULL = {
 }
 
 
+MENDED = "build again with --recheck to mend shards and tables"
+
+
+@dataclass(frozen=True)
+class VerifyOptions:
+    """How much of the shards to read, and by how many threads (hashing leaves the interpreter alone)."""
+
+    workers: int = 1
+    sample: float | None = None
+    """Of the shards read only this many random samples, or this share (below 1) of all."""
+    seed: int = 0
+
+    def check(self) -> None:
+        """Raise ValueError for numbers that mean nothing."""
+        if self.workers < 1:
+            raise ValueError(f"{self.workers} workers: expected 1 or more")
+        if self.sample is not None and (self.sample <= 0 or (self.sample > 1 and self.sample != int(self.sample))):
+            raise ValueError(f"sample {self.sample:g}: expected a share between 0 and 1, or a whole number of samples")
+
+
 @dataclass
 class Verdict:
     """What was checked and what is wrong; `problems` is empty for a sound folder."""
 
     files: int = 0
+    """Read whole."""
     bytes: int = 0
+    """Read."""
     members: int = 0
+    """Read and held against the index."""
     samples: int = 0
+    """In the index."""
     quarantined: int = 0
     elapsed: float = 0.0
+    sampled: int | None = None
+    """Samples whose members were read; None when all shards were read whole."""
     problems: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
@@ -55,51 +85,107 @@ class Verdict:
         megabytes = self.bytes / 1e6
         pace = f"{megabytes:,.1f} MB in {self.elapsed:.1f} s ({megabytes / max(self.elapsed, 1e-9):,.0f} MB/s)"
         kept = f"{self.samples:,} samples, {self.quarantined:,} left out"
-        counts = f"{self.files} files, {self.members:,} members, {kept}; {pace}"
-        verdict = (
-            "sound"
-            if not self.problems
-            else f"{len(self.problems)} problems; build again with --recheck to mend shards and tables"
-        )
-        return [*self.problems, counts, verdict]
+        counts = [f"{self.files} files, {self.members:,} members, {kept}; {pace}"]
+        verdict = "sound"
+        if self.sampled is not None:
+            drawn = f"{self.members:,} members of {self.sampled:,} of {self.samples:,} samples"
+            counts = [
+                f"read: {self.files} tables and cards whole, {drawn}; {pace}",
+                "not read: everything else in the shards, of which names and sizes were compared",
+            ]
+            verdict = "nothing wrong in what was read; without --sample everything is read"
+        if self.problems:
+            verdict = f"{len(self.problems)} problems; {MENDED}"
+        return [*self.problems, *counts, verdict]
 
 
-def check(path: str | Path, progress: Callable[[int], object] | None = None) -> Verdict:
-    """Check hashes, members, frames, facts, counts, keys and splits. `progress` is told the bytes of every file read.
+def check(
+    path: str | Path, progress: Callable[[int], object] | None = None, options: VerifyOptions | None = None
+) -> Verdict:
+    """Check hashes, members, frames, facts, counts, keys and splits. `progress` is told of bytes as they are read.
 
-    Raises FolderError when there is no finished folder at all; everything else becomes a problem in the verdict.
+    Every file is read once. With `options.sample` tables and cards are read whole; of the shards names, sizes and,
+    by byte ranges, the members of random samples. Raises FolderError when there is no finished folder at all,
+    ValueError for options that mean nothing; everything else becomes a problem in the verdict.
     """
-    started = time.perf_counter()
+    started, options = time.perf_counter(), options or VerifyOptions()
+    options.check()
     folder, verdict = Folder(path), Verdict()
-    sums = _sums(folder)
-    known = {name for name in sums if (folder.path / name).is_file()}
-    verdict.problems += [f"{name}: listed in checksums.sha256 but missing" for name in sorted(sums.keys() - known)]
+    tell = _counting(verdict, progress)
+    sums, verdict.problems = _sums(folder)
+    known = sorted(name for name in sums if (folder.path / name).is_file())
+    verdict.problems += [f"{name}: listed in checksums.sha256 but missing" for name in sorted(sums.keys() - {*known})]
     verdict.problems += [f"{name}: not listed in checksums.sha256" for name in _files(folder.path) if name not in sums]
-    tables, problems = _tables(folder)
-    verdict.problems += problems
-    index = tables.get("index")
-    per_shard = _rows_by_shard(index) if index is not None else {}
-    for name in sorted(known):
-        rows = index.take(per_shard[name]) if index is not None and name in per_shard else None
-        verdict.problems += check_file(folder.path / name, name, sums[name], rows)
-        verdict.members += sum(len(fields) for fields in rows["fields"].to_pylist()) if rows is not None else 0
-        verdict.bytes += (folder.path / name).stat().st_size
-        if progress:
-            progress((folder.path / name).stat().st_size)
-    verdict.files = len(known)
+    shards = [name for name in known if SHARD_NAME.fullmatch(name)]
+    others = sorted({*known} - {*shards})
+    with ThreadPoolExecutor(options.workers) as pool:
+        wrong = dict(zip(others, pool.map(lambda name: _checked(folder, name, sums, None, tell), others), strict=True))
+        verdict.problems += [problem for problems in wrong.values() for problem in problems]
+        tables, problems = _tables(folder, {name for name, found in wrong.items() if found})
+        verdict.problems += problems
+        if options.sample is None:
+            verdict.problems += _whole_shards(folder, shards, sums, tables, pool, tell)
+            verdict.members = in_shards(tables, shards)
+        else:
+            chosen = drawn(tables, shards, options.sample, options.seed)
+            verdict.problems += [*check_sizes(folder, tables, shards), *read_samples(folder, chosen, pool, tell)]
+            verdict.sampled, verdict.members = chosen.num_rows, in_shards({"index": chosen}, shards)
+    verdict.files = len(others if options.sample is not None else known)
     if len(tables) == len(COLUMNS):
         verdict.samples, verdict.quarantined = tables["index"].num_rows, tables["quarantine"].num_rows
         verdict.problems += [*check_tables(tables, sums), *_check_plan(folder.path, tables)]
-        verdict.problems += _check_added(folder, tables)
+        verdict.problems += _check_added(folder, tables, wrong)
     verdict.elapsed = time.perf_counter() - started
     return verdict
 
 
-def _tables(folder: Folder) -> tuple[dict[str, pa.Table], list[str]]:
-    """The tables that can be read and have their columns, and what is wrong with the others."""
+def _counting(verdict: Verdict, progress: Callable[[int], object] | None) -> Tell:
+    """Count the bytes that several threads read, and pass them on one at a time."""
+    lock = threading.Lock()
+
+    def tell(size: int) -> None:
+        with lock:
+            verdict.bytes += size
+            if progress:
+                progress(size)
+
+    return tell
+
+
+def _checked(folder: Folder, name: str, sums: dict[str, str], rows: pa.Table | None, tell: Tell) -> list[str]:
+    try:
+        with (folder.path / name).open("rb", buffering=0) as file:
+            return list(check_file(file, name, sums[name], rows, tell))
+    except OSError as error:
+        return [f"{name}: unreadable ({error})"]
+
+
+def _whole_shards(
+    folder: Folder,
+    shards: list[str],
+    sums: dict[str, str],
+    tables: dict[str, pa.Table],
+    pool: ThreadPoolExecutor,
+    tell: Tell,
+) -> list[str]:
+    rows: dict[str, list[int]] = defaultdict(list)
+    for row, shard in enumerate(tables["index"]["shard"].to_pylist() if "index" in tables else ()):
+        rows[shard].append(row)
+
+    def whole(name: str) -> list[str]:
+        return _checked(folder, name, sums, tables["index"].take(rows[name]) if name in rows else None, tell)
+
+    return [problem for problems in pool.map(whole, shards) for problem in problems]
+
+
+def _tables(folder: Folder, broken: Collection[str]) -> tuple[dict[str, pa.Table], list[str]]:
+    """The tables that can be read and have their columns, and what is wrong with the others that are not `broken`."""
     found: dict[str, pa.Table] = {}
     problems = []
     for name, columns in COLUMNS.items():
+        if f"tables/{name}.parquet" in broken:
+            # Its bytes are not those that were written: nothing it says is worth a word.
+            continue
         try:
             table = folder.table(name)
         except (OSError, pa.ArrowException) as error:
@@ -114,10 +200,10 @@ def _tables(folder: Folder) -> tuple[dict[str, pa.Table], list[str]]:
     return found, problems
 
 
-def _check_added(folder: Folder, tables: dict[str, pa.Table]) -> Iterator[str]:
+def _check_added(folder: Folder, tables: dict[str, pa.Table], wrong: dict[str, list[str]]) -> Iterator[str]:
     """What a dataset's own tables promise."""
     path = folder.path / "tables" / f"{candidates.NAME}.parquet"
-    if not path.is_file():
+    if not path.is_file() or wrong.get(f"tables/{path.name}"):
         return
     try:
         yield from candidates.check_candidates(path, tables["index"], tables["quarantine"])
@@ -130,21 +216,22 @@ def _never_null(table: str) -> set[str]:
     return (COLUMNS[table] & NEVER_NULL) - ({"split"} if table == "identities" else set())
 
 
-def _rows_by_shard(index: pa.Table) -> dict[str, list[int]]:
-    rows: dict[str, list[int]] = defaultdict(list)
-    for row, shard in enumerate(index["shard"].to_pylist()):
-        rows[shard].append(row)
-    return rows
-
-
-def _sums(folder: Folder) -> dict[str, str]:
+def _sums(folder: Folder) -> tuple[dict[str, str], list[str]]:
+    """Digest by file name, and a problem where the list is not written as builds write it."""
     file = folder.path / "checksums.sha256"
     if not file.is_file():
         raise FolderError(f"{file}: missing; run the build command again to finish the folder")
-    pairs = [line.split("  ", 1) for line in file.read_text(errors="replace").splitlines()]
+    return _parsed_sums(file.read_bytes(), file)
+
+
+def _parsed_sums(data: bytes, file: Path) -> tuple[dict[str, str], list[str]]:
+    pairs = [line.split("  ", 1) for line in data.decode(errors="replace").removesuffix("\n").split("\n")]
     if any(len(pair) != 2 or len(pair[0]) != 64 or ".." in pair[1] or pair[1].startswith("/") for pair in pairs):
         raise FolderError(f"{file}: not a list of '<sha256>  <path>' lines; build the folder again")
-    return {name: digest for digest, name in pairs}
+    sums = {name: digest for digest, name in pairs}
+    # What no digest can tell of the list itself: an odd line end, a name twice.
+    as_written = "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)).encode()
+    return sums, [] if as_written == data else [f"{file.name}: not written as a build writes it"]
 
 
 def _files(path: Path) -> list[str]:

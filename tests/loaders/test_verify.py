@@ -6,7 +6,7 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 from facevox.loaders.folder import FolderError
-from facevox.loaders.verify import check
+from facevox.loaders.verify import VerifyOptions, _parsed_sums, check
 
 
 @pytest.fixture(params=["tar", "parquet", "arrow"])
@@ -23,18 +23,88 @@ def test_sound_folders_are_sound(copy):
     assert verdict.lines()[-1] == "sound"
 
 
-def test_one_flipped_bit_in_any_file_is_found(copy):
+def places(size: int, chance: random.Random) -> list[int]:
+    """A file's first and last byte and two at random."""
+    return sorted({0, size - 1, chance.randrange(size), chance.randrange(size)})
+
+
+def test_one_flipped_bit_in_any_kind_of_file_is_found(copy):
+    """Shards (headers, members, padding, footers), tables, cards and the list of checksums itself."""
     chance = random.Random(1)
-    for file in sorted(p for p in copy.rglob("*") if p.is_file() and ".build" not in p.parts):
-        if file.name == "checksums.sha256":
-            continue
-        whole = file.read_bytes()
-        broken = bytearray(whole)
-        broken[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
-        file.write_bytes(bytes(broken))
-        assert any(file.name in problem for problem in check(copy).problems), file
-        file.write_bytes(whole)
+    files = [p.relative_to(copy).as_posix() for p in sorted(copy.rglob("*")) if p.is_file() and ".build" not in p.parts]
+    shards = [name for name in files if name.startswith("data/")]
+    for name in [*(set(files) - {*shards}), *chance.sample(shards, 2)]:
+        whole = (copy / name).read_bytes()
+        for place in places(len(whole), chance):
+            broken = bytearray(whole)
+            broken[place] ^= 1 << chance.randrange(8)
+            (copy / name).write_bytes(bytes(broken))
+            try:
+                problems = check(copy).problems
+            except FolderError as error:
+                problems = [str(error)]
+            assert any(name in problem or name == "checksums.sha256" for problem in problems), (name, place)
+        (copy / name).write_bytes(whole)
     assert not check(copy).problems
+
+
+def test_no_bit_of_the_list_of_checksums_can_flip_unseen(built):
+    """Every bit: another digest, another name, a list that is none, or one that no build writes."""
+    file = built["tar"].path / "checksums.sha256"
+    whole = file.read_bytes()
+    sums = _parsed_sums(whole, file)
+    assert sums[1] == []
+    for place in range(len(whole)):
+        for bit in range(8):
+            broken = bytearray(whole)
+            broken[place] ^= 1 << bit
+            try:
+                assert _parsed_sums(bytes(broken), file) != sums, (place, bit)
+            except FolderError:
+                continue
+
+
+def test_a_sample_reads_what_it_says_and_no_more(copy):
+    few = check(copy, options=VerifyOptions(sample=5))
+    assert few.problems == []
+    assert (few.sampled, few.samples) == (5, 48)
+    shards = sum(file.stat().st_size for file in (copy / "data").rglob("*.*"))
+    others = sum(file.stat().st_size for file in [*copy.glob("*.md"), *(copy / "tables").iterdir()])
+    assert others < few.bytes < others + shards / 2
+    words = " ".join(few.lines())
+    assert "5 of 48 samples" in words and "not read" in words and "sound" not in words
+    assert check(copy, options=VerifyOptions(sample=5)).bytes == few.bytes
+    assert check(copy, options=VerifyOptions(sample=5, seed=1)).bytes != few.bytes
+    assert check(copy, options=VerifyOptions(sample=0.25)).sampled == 12
+    assert check(copy, options=VerifyOptions(sample=1000)).sampled == 48
+
+
+def test_a_sample_finds_damaged_members_and_shards_of_another_size(copy):
+    for file in (copy / "data").rglob("*.*"):
+        data = bytearray(file.read_bytes())
+        middle = len(data) // 4
+        data[middle : middle * 3] = bytes(byte ^ 1 for byte in data[middle : middle * 3])
+        file.write_bytes(bytes(data))
+    assert any(
+        "does not match the index" in problem for problem in check(copy, options=VerifyOptions(sample=24)).problems
+    )
+    cut = sorted((copy / "data").rglob("*.*"))[0]
+    cut.write_bytes(cut.read_bytes()[:-1])
+    assert any("the manifest says" in problem for problem in check(copy, options=VerifyOptions(sample=1)).problems)
+
+
+@pytest.mark.parametrize("options", [{"workers": 0}, {"sample": 0}, {"sample": -0.5}, {"sample": 1.5}])
+def test_options_that_mean_nothing_are_refused(built, options):
+    with pytest.raises(ValueError, match="expected"):
+        check(built["tar"].path, options=VerifyOptions(**options))
+
+
+def test_every_byte_is_read_once_by_any_number_of_workers(copy):
+    told = []
+    verdict = check(copy, told.append, VerifyOptions(workers=4))
+    sizes = [p.stat().st_size for p in copy.rglob("*") if p.is_file() and ".build" not in p.parts]
+    assert sum(told) == verdict.bytes == sum(sizes) - (copy / "checksums.sha256").stat().st_size
+    assert verdict.problems == []
 
 
 def test_missing_extra_and_truncated_files_are_found(copy):
