@@ -6,6 +6,8 @@ BIN := .venv/bin
 LINKS := $(shell $(PY) -m pip config get global.find-links 2>/dev/null)
 CERTS := $(shell $(PY) -m pip config list 2>/dev/null | sed -n "s/^global.cert='\(.*\)'$$/\1/p")
 INSTALL = $(if $(CERTS),SSL_CERT_FILE="$(CERTS)" )$(BIN)/uv pip install -q --python $(BIN)/python $(if $(LINKS),--find-links "$(LINKS)") -c requirements.lock
+# Some images forbid it; then every process compiles all that it imports anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test lint clean
 demo: .venv/ready

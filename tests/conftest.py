@@ -3,11 +3,14 @@
 import fcntl
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 # Before torch is imported: its threads spin against the build and stream workers that the tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Images set this: every process that a test starts would compile all that it imports anew, two seconds for torch alone.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import pytest
 from facevox.builders.core.run import BuildOptions, run
@@ -18,6 +21,7 @@ from facevox.loaders.folder import Folder
 
 FORMATS = ("tar", "parquet", "arrow")
 os.environ["HF_HUB_OFFLINE"] = "1"
+sys.dont_write_bytecode = False
 
 
 def pytest_addoption(parser):
