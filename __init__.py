@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .loaders.folder import Folder, FolderError
     from .loaders.huggingface import load_dataset
     from .loaders.padding import Padding
+    from .loaders.range_cache import CacheOptions
     from .loaders.stream import Stream, StreamOptions
     from .loaders.webdataset_pipeline import webdataset
 
@@ -45,6 +46,7 @@ _HOME = {
     "stream": "api",
     "train": "api",
     "verify": "api",
+    "CacheOptions": "loaders.range_cache",
     "Folder": "loaders.folder",
     "FolderError": "loaders.folder",
     "load_dataset": "loaders.huggingface",
@@ -54,6 +56,7 @@ _HOME = {
     "webdataset": "loaders.webdataset_pipeline",
 }
 __all__ = [
+    "CacheOptions",
     "Folder",
     "FolderError",
     "Padding",

@@ -1,13 +1,13 @@
 """The commands as functions: what `facevox build`, `forge`, `verify` and `show` do, with the same options."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .loaders.folder import Folder
+from .loaders.folder import Folder, opened
 from .loaders.names import check_options, nearest
 from .loaders.verify import Verdict
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .loaders.batches import StreamOptions
     from .loaders.identity_stream import IdentityStream
     from .loaders.mixture import Mixture
+    from .loaders.range_cache import CacheOptions
     from .loaders.samples import Samples
     from .loaders.statistics import Statistics
     from .loaders.stream import BatchStream
@@ -152,13 +153,20 @@ def forge_module(dataset: str) -> Any:
     return import_module(f".builders.population.{dataset}", __package__)
 
 
-def open(path: str | Path) -> Folder:  # noqa: A001 - facevox.open, as in zipfile.ZipFile.open
-    """Open a built folder. Raises FolderError when there is none or its build has not finished."""
-    return Folder(path)
+def open(  # noqa: A001 - facevox.open, as in zipfile.ZipFile.open
+    path: str | Path, *, storage_options: Mapping[str, Any] | None = None, cache: "CacheOptions | None" = None
+) -> Folder:
+    """Open a built folder: a path, or a place such as s3://bucket/O, hf://datasets/user/name, https://host/O.
+
+    `storage_options` go to the filesystem that fsspec has for the place, as {"endpoint_url": ...} for S3; `cache` says
+    where and how much of what was fetched is kept. The other functions take the result where they take a path.
+    Raises FolderError when there is none or its build has not finished.
+    """
+    return Folder(path, storage_options, cache)
 
 
 def stream(
-    path: str | Path,
+    path: Folder | str | Path,
     config: str,
     split: str,
     *,
@@ -188,7 +196,7 @@ def _names(chosen: str | Sequence[str]) -> tuple[str, ...]:
     return (chosen,) if isinstance(chosen, str) else tuple(chosen)
 
 
-def dataset(path: str | Path, config: str, split: str, **options: Any) -> "Samples":
+def dataset(path: Folder | str | Path, config: str, split: str, **options: Any) -> "Samples":
     """One split as a map-style dataset for a DataLoader; see `Samples`. `options` are those of `StreamOptions`.
 
     facevox.dataset(O, "utterances", "train", fields=("mic1.flac",), where="trial == 1")[0]["mic1.flac"]
@@ -200,7 +208,7 @@ def dataset(path: str | Path, config: str, split: str, **options: Any) -> "Sampl
 
 
 def identity_batches(
-    path: str | Path, split: str, *, inputs: Callable[[dict[str, Any]], Any] | None = None, **options: Any
+    path: Folder | str | Path, split: str, *, inputs: Callable[[dict[str, Any]], Any] | None = None, **options: Any
 ) -> "IdentityStream":
     """Batches of P people with so many samples of each config; see `IdentityStream` and `IdentityOptions`.
 
@@ -276,14 +284,14 @@ def verify(path: str | Path, progress: Callable[[int], object] | None = None, **
     return check(path, progress, VerifyOptions(**options))
 
 
-def show(path: str | Path, key: str, out: str | Path | None = None, frame: int | None = None) -> Path:
+def show(path: Folder | str | Path, key: str, out: str | Path | None = None, frame: int | None = None) -> Path:
     """Draw one sample as a PNG (default: KEY.png here) and return its path. Raises FolderError for an unknown key."""
     from .loaders.picture import draw
 
-    return draw(Folder(path), key, Path(out) if out else Path(f"{key}.png"), frame)
+    return draw(opened(path), key, Path(out) if out else Path(f"{key}.png"), frame)
 
 
-def stats(path: str | Path, out: str | Path | None = None, *, format: str = "text") -> "Statistics":  # noqa: A002 - the word of the command line
+def stats(path: Folder | str | Path, out: str | Path | None = None, *, format: str = "text") -> "Statistics":  # noqa: A002 - the word of the command line
     """Count a built folder beside the published tables; the result has .text(), .markdown(), .json() and .panels.
 
     With `out`, a folder outside the dataset folder, the tables are also written there as statistics.txt, .md or .json
@@ -294,9 +302,10 @@ def stats(path: str | Path, out: str | Path | None = None, *, format: str = "tex
 
     if format not in FORMATS:
         raise ValueError(f"format={format!r}: expected one of {', '.join(FORMATS)}")
-    found = statistics(Folder(path))
+    folder = opened(path)
+    found = statistics(folder)
     if out is not None:
-        write(found, Folder(path), Path(out), format)
+        write(found, folder, Path(out), format)
     return found
 
 
@@ -319,11 +328,12 @@ def decide(
     from .builders.core.decisions import FILE, Decision, append, check_effect, now, shown
 
     folder = Folder(path)
+    file = folder.local / FILE
     if about == "trim" and isinstance(value, str) and value.isdecimal():
         value = int(value)
     decided = Decision(key, about, verdict, value, reason, who, now(), shown(folder, key))
     check_effect(folder, decided)
-    append(folder.path / FILE, decided)
+    append(file, decided)
     return decided
 
 
@@ -335,4 +345,4 @@ def agreement(path: str | Path) -> "tuple[Agreement, ...]":
     from .builders.core.agreement import agreements
     from .builders.core.decisions import FILE, read
 
-    return agreements(read(Folder(path).path / FILE))
+    return agreements(read(Folder(path).local / FILE))

@@ -202,7 +202,7 @@ def _check_reached(
             if case.run == one.run:
                 reached = Protocol.of(split, joined(one.found[name, split])["keys"])
                 if lack := wanted.difference(reached):
-                    raise ValueError(f"row {name}, {split}: the pass over {folder.path} {lack}")
+                    raise ValueError(f"row {name}, {split}: the pass over {folder} {lack}")
 
 
 def summary(name: str, seeds: list[Results], seed: int) -> Measured:

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import cv2
@@ -15,7 +14,8 @@ from torch.utils.data import IterableDataset, get_worker_info
 from .folder import Folder, Frames, decode_member, member_ranges, wanted_frames
 from .members import Members
 from .palette import heat_index
-from .shards import FolderError, Parts, Range, Request, Shards
+from .remote import Source, open_shards
+from .shards import FolderError, Parts, Range, Request
 
 Inputs = Callable[[Any], Any]
 
@@ -95,14 +95,14 @@ class Plan(Protocol):
 class Batches(IterableDataset[Any]):
     """The batches that one worker makes: every n-th from the shared position on."""
 
-    def __init__(self, folder: Path, reader: Reader, plan: Plan, inputs: Inputs) -> None:
-        self.folder, self.reader, self.plan, self.inputs = folder, reader, plan, inputs
+    def __init__(self, source: Source, reader: Reader, plan: Plan, inputs: Inputs) -> None:
+        self.source, self.reader, self.plan, self.inputs = source, reader, plan, inputs
         # Living workers are told through shared memory where the next iteration begins: epoch, taken, block.
         self.position = torch.zeros(3, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
 
     def __iter__(self) -> Iterator[Any]:
         try:
-            with Shards(self.folder) as shards:
+            with open_shards(self.source) as shards:
                 for request, parts in shards.ahead(self._requests()):
                     yield self.inputs(self.reader.samples(request, parts))
         except (ValueError, OSError, IndexError) as error:

@@ -14,10 +14,14 @@ from numpy.typing import NDArray
 
 from .arrays import decode_array
 from .media import decode_audio, decode_frame, decode_picture
+from .places import Place, place_of
+from .range_cache import CacheOptions, RangeCache
+from .remote import RemoteFolder, Source, described, open_shards
+from .remote_tables import fetched
 from .sample import ARRAY, INDEX_KEYS
 from .shards import FolderError as FolderError
-from .shards import Shards, shard_path
 from .shards import file_sha256 as file_sha256
+from .shards import shard_name
 
 TABLES = ("index", "manifest", "quarantine", "identities")
 MAX_CLIP_BYTES = 4 << 30
@@ -56,18 +60,51 @@ def check_frames(frames: Frames) -> None:
 
 
 class Folder:
-    """A built dataset folder. Raises FolderError when the path holds none, or an unfinished one."""
+    """A built dataset folder: a path, or a place that fsspec knows (s3://, hf://datasets/user/name, https://, ..).
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    Of a remote folder `path` is a local copy of its tables and cards; its shards are read by byte ranges, kept as
+    `cache` says. `storage_options` go to the filesystem. Raises FolderError when there is none, or an unfinished one.
+    """
+
+    def __init__(
+        self,
+        path: str | Path | Place,
+        storage_options: Mapping[str, Any] | None = None,
+        cache: CacheOptions | None = None,
+    ) -> None:
+        self.place = place_of(path, storage_options)
+        if isinstance(self.place, Path):
+            self.path = self.place
+        else:
+            if fault := self.place.pin():
+                raise FolderError(f"{self.place}: {fault.text}")
+            self.cache = cache or CacheOptions()
+            self.path = fetched(self.place, self.cache)
         if not (self.path / "tables" / "index.parquet").is_file():
             unfinished = (self.path / ".build").is_dir()
             todo = "its build has not finished: run the same build command again" if unfinished else "no dataset folder"
             hint = "" if unfinished else ". Pass the folder that `facevox build` was given as --out"
-            raise FolderError(f"{self.path}: {todo} (tables/index.parquet is missing){hint}")
+            raise FolderError(f"{self}: {todo} (tables/index.parquet is missing){hint}")
 
     def __repr__(self) -> str:
-        return f"Folder({str(self.path)!r})"
+        return f"Folder({str(self)!r})"
+
+    def __str__(self) -> str:
+        return str(self.place)
+
+    @property
+    def local(self) -> Path:
+        """The folder's own path. Raises FolderError for a remote one."""
+        if not isinstance(self.place, Path):
+            raise FolderError(f"{self}: lies in a remote place; this needs a folder on a local disk")
+        return self.place
+
+    @cached_property
+    def source(self) -> Source:
+        """What reads of its shards need, in any process; see open_shards."""
+        if isinstance(self.place, Path):
+            return self.place
+        return RemoteFolder(self.place, described(self.manifest, self.index), RangeCache(self.cache))
 
     @property
     def tables(self) -> list[str]:
@@ -77,7 +114,7 @@ class Folder:
     def table(self, name: str) -> pa.Table:
         """One of `tables`. Raises FolderError for another name."""
         if name not in (*TABLES, *self.tables):
-            raise FolderError(f"{self.path} has no table {name!r}; there is: {', '.join(self.tables)}")
+            raise FolderError(f"{self} has no table {name!r}; there is: {', '.join(self.tables)}")
         return pq.read_table(self.path / "tables" / f"{name}.parquet", memory_map=True)
 
     @cached_property
@@ -102,30 +139,32 @@ class Folder:
     def splits(self, config: str) -> list[str]:
         """Splits of a config that hold samples. Raises FolderError for an unknown config."""
         if config not in self.configs:
-            raise FolderError(f"{self.path} has no config {config!r}; there is: {', '.join(self.configs)}")
+            raise FolderError(f"{self} has no config {config!r}; there is: {', '.join(self.configs)}")
         return sorted(
             {s["split"] for s in self.manifest.to_pylist() if s["config"] == config and s["file"]}, key=_split_order
         )
 
     def shards(self, config: str, split: str) -> list[Path]:
-        """Shard files of one split in order. Raises FolderError when there are none."""
+        """Shard files of one split in order. Raises FolderError when there are none, or the folder is remote."""
+        return [self.local / name for name in self.shard_names(config, split)]
+
+    def shard_names(self, config: str, split: str) -> list[str]:
+        """Shards of one split in order, relative to the folder. Raises FolderError when there are none."""
         files = [
             s["file"] for s in self.manifest.to_pylist() if (s["config"], s["split"]) == (config, split) and s["file"]
         ]
         if not files:
             raise FolderError(
-                f"{self.path}: config {config!r} has no split {split!r}; there is: {', '.join(self.splits(config))}"
+                f"{self}: config {config!r} has no split {split!r}; there is: {', '.join(self.splits(config))}"
             )
-        return [shard_path(self.path, file) for file in files]
+        return [shard_name(str(self), file) for file in files]
 
     @property
     def digest(self) -> str:
         """One hash for the whole content: of checksums.sha256. Raises FolderError when a build is under way."""
         file = self.path / "checksums.sha256"
         if not file.is_file():
-            raise FolderError(
-                f"{self.path}: checksums.sha256 is missing; run the build command again to finish the folder"
-            )
+            raise FolderError(f"{self}: checksums.sha256 is missing; run the build command again to finish the folder")
         return sha256(file.read_bytes()).hexdigest()
 
     def rows(self, key: str) -> list[dict[str, Any]]:
@@ -133,7 +172,7 @@ class Folder:
         found: list[dict[str, Any]] = self.index.filter(pc.equal(self.index["key"], pa.scalar(key))).to_pylist()
         if not found:
             some = ", ".join(self.index["key"].slice(0, 3).to_pylist())
-            raise FolderError(f"{self.path} has no sample {key!r}; keys look like: {some}")
+            raise FolderError(f"{self} has no sample {key!r}; keys look like: {some}")
         return found
 
     def row(self, key: str, config: str | None = None) -> dict[str, Any]:
@@ -142,7 +181,7 @@ class Folder:
         chosen = [row for row in found if config in (None, row["config"])]
         if len(chosen) != 1:
             places = ", ".join(row["config"] for row in found)
-            raise FolderError(f"{self.path}: sample {key!r} is in {places}; name one of them as config")
+            raise FolderError(f"{self}: sample {key!r} is in {places}; name one of them as config")
         return chosen[0]
 
     def fetch(
@@ -169,9 +208,14 @@ class Folder:
             raise FolderError(f"{row['key']} has no field {unknown[0]!r}; there is: {', '.join(entries)}")
         chosen = {name: entries[name] for name in (fields if fields is not None else entries)}
         wanted = {name: member_ranges(entry, frames) for name, entry in chosen.items()}
-        with Shards(self.path) as shards:
+        with open_shards(self.source) as shards:
             parts = shards.read({row["shard"]: [r for ranges in wanted.values() for r in ranges]})[row["shard"]]
         return {name: decode_member(chosen[name], [parts[r] for r in ranges]) for name, ranges in wanted.items()}
+
+
+def opened(folder: Folder | str | Path) -> Folder:
+    """The folder itself, or the one at a path or place."""
+    return folder if isinstance(folder, Folder) else Folder(folder)
 
 
 def _split_order(split: str) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from .batches import Batches, Inputs, SampleReader, StreamOptions, together
-from .folder import Folder, Frames
+from .folder import Folder, Frames, opened
 from .identities import GenderBalanced, IdentityBatch, IdentityOrder, People, RowsByIdentity, codes
 from .order import Order
 from .shards import FolderError, Parts, Request
@@ -77,7 +77,7 @@ class IdentityStream(BatchStream):
     def __init__(
         self, folder: Folder | str | Path, split: str, options: IdentityOptions, inputs: Inputs | None = None
     ) -> None:
-        self.folder = folder if isinstance(folder, Folder) else Folder(folder)
+        self.folder = opened(folder)
         self.split, self.options = split, options
         reading = {config: self._reading(config) for config in options.samples}
         tables = {config: split_rows(self.folder, config, split, chosen) for config, chosen in reading.items()}
@@ -88,7 +88,7 @@ class IdentityStream(BatchStream):
             self.names = [name for name in self.names if name in traits]
         self.left_out = len(set.union(*everyone)) - len(self.names)
         if not self.names:
-            raise FolderError(f"{self.folder.path}: nobody has samples in all of {', '.join(tables)} {split}")
+            raise FolderError(f"{self.folder}: nobody has samples in all of {', '.join(tables)} {split}")
         rows = {
             config: RowsByIdentity.of(codes(table["identity"].to_pylist(), self.names), len(self.names))
             for config, table in tables.items()
@@ -105,7 +105,7 @@ class IdentityStream(BatchStream):
         order = IdentityOrder(people, rows, options.samples)
         self.repeats = order.repeats()
         parts = {config: SampleReader(self.folder, table, reading[config]) for config, table in tables.items()}
-        batches = Batches(self.folder.path, IdentityReader(self.names, parts), order, inputs or together_by_config)
+        batches = Batches(self.folder.source, IdentityReader(self.names, parts), order, inputs or together_by_config)
         self._keys = {config: table["key"] for config, table in tables.items()}
         super().__init__(order, batches, options.workers)
 
@@ -129,15 +129,13 @@ def _traits(folder: Folder, tables: Mapping[str, pa.Table], fact: str) -> dict[s
     found: dict[str, set[Any]] = {}
     for config, table in tables.items():
         if fact not in table.column_names:
-            raise FolderError(f"{folder.path}: {config} has no fact {fact!r} to balance by")
+            raise FolderError(f"{folder}: {config} has no fact {fact!r} to balance by")
         for name, value in zip(table["identity"].to_pylist(), table[fact].to_pylist(), strict=True):
             if value is not None:
                 found.setdefault(name, set()).add(value)
     if several := sorted(name for name, values in found.items() if len(values) > 1):
-        raise FolderError(
-            f"{folder.path}: identity {several[0]!r} has several values of {fact!r}; cannot balance by it"
-        )
+        raise FolderError(f"{folder}: identity {several[0]!r} has several values of {fact!r}; cannot balance by it")
     values = sorted({value for own in found.values() for value in own})
     if len(values) != 2:
-        raise FolderError(f"{folder.path}: fact {fact!r} has {len(values)} values ({values[:5]}); balancing needs two")
+        raise FolderError(f"{folder}: fact {fact!r} has {len(values)} values ({values[:5]}); balancing needs two")
     return {name: next(iter(own)) for name, own in found.items()}

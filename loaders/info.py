@@ -11,7 +11,7 @@ from .folder import Folder
 def describe(folder: Folder) -> str:
     """Configs, splits, people, sizes, quarantine reasons and the line that loads it, as text."""
     index, manifest = folder.index, folder.manifest.to_pylist()
-    lines = [f"{folder.path}  digest {folder.digest[:16]}", ""]
+    lines = [f"{folder}  digest {folder.digest[:16]}", ""]
     header = ("config", "split", "samples", "people", "frames", "shards", "MB")
     rows = [header, *(row for config in folder.configs for row in _rows(folder, config, index, manifest))]
     widths = [max(len(str(row[column])) for row in rows) for column in range(len(header))]
@@ -29,7 +29,7 @@ def describe(folder: Folder) -> str:
         config, split = _largest(index)
         part = index.filter((pc.field("config") == config) & (pc.field("split") == split))
         lines += ["", f"keys look like: {', '.join(part['key'].slice(0, 2).to_pylist())} (--keys lists all)"]
-        lines.append(f'load_dataset("{folder.path}", "{config}", split="{split}", streaming=True)')
+        lines.append(f'load_dataset("{folder}", "{config}", split="{split}", streaming=True)')
     return "\n".join(lines)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from .batches import SampleReader, StreamOptions
-from .folder import Folder
-from .shards import Shards
+from .folder import Folder, opened
+from .remote import open_shards
 from .stream import check_reading, split_rows
 
 
@@ -22,10 +22,10 @@ class Samples(Dataset[dict[str, Any]]):
     """
 
     def __init__(self, folder: Folder | str | Path, config: str, split: str, options: StreamOptions) -> None:
-        folder = folder if isinstance(folder, Folder) else Folder(folder)
+        folder = opened(folder)
         check_reading(options)
         table = split_rows(folder, config, split, options)
-        self.folder = folder.path
+        self.folder = folder
         self.keys: list[str] = table["key"].to_pylist()
         self._reader = SampleReader(folder, table, options)
 
@@ -42,5 +42,5 @@ class Samples(Dataset[dict[str, Any]]):
         if outside := [int(row) for row in rows if not -len(self) <= row < len(self)]:
             raise IndexError(f"{self.folder}: sample {outside[0]} of {len(self)}")
         request = self._reader.request(rows % len(self))
-        with Shards(self.folder) as shards:
+        with open_shards(self.folder.source) as shards:
             return self._reader.samples(request, shards.read(request.ranges))

@@ -42,13 +42,18 @@ def file_sha256(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def shard_path(folder: Path, name: str) -> Path:
-    """The file of a shard named in a table. Raises FolderError for a name that could lead out of the folder."""
+def shard_name(folder: str, name: str) -> str:
+    """The name of a shard in a table. Raises FolderError for one that could lead out of the folder."""
     if not SHARD_NAME.fullmatch(name):
         raise FolderError(
             f"{folder}: shard name {name!r} in its tables, expected one like data/utterances/train-00000.tar"
         )
-    return folder / name
+    return name
+
+
+def shard_path(folder: Path, name: str) -> Path:
+    """The file of a shard named in a table. Raises FolderError for a name that could lead out of the folder."""
+    return folder / shard_name(str(folder), name)
 
 
 def merged(ranges: Iterable[Range], gap: int = MERGE_GAP) -> list[Range]:

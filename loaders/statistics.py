@@ -103,7 +103,7 @@ def statistics(folder: Folder) -> Statistics:
     name = dataset_of(folder)
     if name not in described():
         found = f"people of {name!r}" if name else "no samples"
-        raise ValueError(f"{folder.path} holds {found}; published statistics are known for: {', '.join(described())}")
+        raise ValueError(f"{folder} holds {found}; published statistics are known for: {', '.join(described())}")
     published = import_module(f".published.{name}", __package__)
     steps: Steps = getattr(published, "STEPS", {})
     qualities: tuple[Quality, ...] = getattr(published, "QUALITIES", ())
@@ -127,7 +127,7 @@ def statistics(folder: Folder) -> Statistics:
         tuple(tables),
         published.errata(rows),
         tuple(panels),
-        {"folder": str(folder.path), "samples": len(rows)},
+        {"folder": str(folder), "samples": len(rows)},
     )
 
 

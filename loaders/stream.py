@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from .batches import Batches, Failure, Inputs, Reader, SampleReader, together
 from .batches import StreamOptions as StreamOptions
-from .folder import Folder, check_frames
+from .folder import Folder, check_frames, opened
 from .order import Order
 from .shards import FolderError
 from .where import selection
@@ -125,7 +125,7 @@ class Stream(BatchStream):
     def __init__(
         self, folder: Folder | str | Path, config: str, split: str, options: StreamOptions, inputs: Inputs | None = None
     ) -> None:
-        self.folder = folder if isinstance(folder, Folder) else Folder(folder)
+        self.folder = opened(folder)
         self.config, self.split, self.options = config, split, options
         check_reading(options)
         table = split_rows(self.folder, config, split, options)
@@ -141,7 +141,7 @@ class Stream(BatchStream):
             lengths(table, options.by_length, self.folder) if options.by_length else None,
         )
         reader: Reader = SampleReader(self.folder, table, options)
-        batches = Batches(self.folder.path, reader, order, inputs or together)
+        batches = Batches(self.folder.source, reader, order, inputs or together)
         super().__init__(order, batches, options.workers)
 
     def _identity(self) -> dict[str, Any]:
@@ -170,10 +170,10 @@ def lengths(table: pa.Table, fact: str, folder: Folder) -> NDArray[np.float64]:
         pa.types.is_integer(table[fact].type) or pa.types.is_floating(table[fact].type)
     ):
         numeric = [f.name for f in table.schema if pa.types.is_integer(f.type) or pa.types.is_floating(f.type)]
-        raise FolderError(f"{folder.path}: no numeric fact {fact!r} to batch by; there is: {', '.join(numeric)}")
+        raise FolderError(f"{folder}: no numeric fact {fact!r} to batch by; there is: {', '.join(numeric)}")
     if table[fact].null_count:
         raise FolderError(
-            f"{folder.path}: fact {fact!r} is unknown in {table[fact].null_count} of {table.num_rows} samples; leave "
+            f"{folder}: fact {fact!r} is unknown in {table[fact].null_count} of {table.num_rows} samples; leave "
             f'them out with where="{fact} is not None"'
         )
     return np.asarray(table[fact].to_numpy(), np.float64)
@@ -181,13 +181,13 @@ def lengths(table: pa.Table, fact: str, folder: Folder) -> NDArray[np.float64]:
 
 def split_rows(folder: Folder, config: str, split: str, options: StreamOptions) -> pa.Table:
     """The index rows of a split that a stream reads, in storage order."""
-    folder.shards(config, split)
+    folder.shard_names(config, split)
     table = selection(f"config == {config!r} and split == {split!r}", folder.index)
     table = selection(options.where, table)
     if options.limit:
         table = table.slice(0, options.limit)
     if not table.num_rows:
-        raise FolderError(f"{folder.path}: no sample of {config} {split} fits where={options.where!r}")
+        raise FolderError(f"{folder}: no sample of {config} {split} fits where={options.where!r}")
     return table.combine_chunks()
 
 

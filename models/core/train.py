@@ -281,7 +281,7 @@ class Run:
         now, options = self.progress, self.options
         if not now.epoch_samples:
             raise ValueError(
-                f"{self.folder.path}: none of the {now.epoch_dropped} samples of {options.config}, train can be used "
+                f"{self.folder}: none of the {now.epoch_dropped} samples of {options.config}, train can be used "
                 f"by {options.model}: too few frames or too little sound"
             )
         facts: dict[str, Any] = {"epoch": now.epoch + 1, "step": now.step, "loss": now.epoch_loss / now.epoch_samples}

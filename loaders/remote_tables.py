@@ -1,0 +1,94 @@
+"""The tables and cards of a remote folder, copied whole and checked into the local cache."""
+
+import atexit
+import os
+import re
+import shutil
+import tempfile
+import time
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+from .durable import write_bytes
+from .places import Answer, Fault, Place
+from .range_cache import CacheOptions
+from .retries import tried
+from .shards import FolderError, file_sha256
+
+SUMS = "checksums.sha256"
+OWN_FILE = re.compile(r"[A-Za-z0-9_.-]+|tables/[A-Za-z0-9_.-]+")
+"""What is copied: files beside `data`, whose names cannot lead out of the folder."""
+UNUSED_SECONDS = 30 * 86400
+
+
+def fetched(place: Place, cache: CacheOptions) -> Path:
+    """A local folder with all files of a remote one but its shards, as checksums.sha256 there names them.
+
+    What was copied before is checked and used again. Raises FolderError when there is no finished folder, or what is
+    there does not have its sha256, OSError when the copies cannot be written.
+    """
+    sums = _sums(place)
+    version = f"{sha256(place.url.encode()).hexdigest()[:16]}-{sha256(sums).hexdigest()[:16]}"
+    home = (_kept(cache) if cache.gb else _passing()) / version
+    for line in sums.decode(errors="replace").splitlines():
+        digest, _, name = line.partition("  ")
+        if len(digest) != 64 or not name or name.startswith("/") or ".." in name:
+            raise FolderError(f"{place}/{SUMS}: not a list of '<sha256>  <path>' lines; build the folder again")
+        if OWN_FILE.fullmatch(name):
+            copy = home / name
+            if not copy.is_file() or file_sha256(copy) != digest:
+                answer = tried(partial(_whole, place, name, digest), f"{place}/{name}")
+                _write(copy, answer.data)
+    _write(home / SUMS, sums)
+    os.utime(home)
+    return home
+
+
+def _sums(place: Place) -> bytes:
+    found = place.ask(SUMS, None)
+    if isinstance(found, Fault) and not found.again and "not there" in found.text:
+        raise FolderError(
+            f"{place}: no dataset folder, or its build has not finished ({SUMS} is missing). Pass the place that "
+            "`facevox build` was given as --out"
+        )
+    return found.data if isinstance(found, Answer) else tried(lambda: place.ask(SUMS, None), f"{place}/{SUMS}").data
+
+
+def _whole(place: Place, name: str, digest: str) -> Answer | Fault:
+    answer = place.ask(name, None)
+    if isinstance(answer, Answer) and sha256(answer.data).hexdigest() != digest:
+        return Fault(f"its {len(answer.data):,} bytes do not have the sha256 of {SUMS}; a build may be under way", True)
+    return answer
+
+
+def _write(copy: Path, data: bytes) -> None:
+    try:
+        write_bytes(copy, data)
+    except OSError as error:
+        raise OSError(
+            f"{copy}: {error.strerror}; the tables of a remote folder need {len(data):,} bytes here. Free some space, "
+            "or name another folder by FACEVOX_CACHE"
+        ) from None
+
+
+def _kept(cache: CacheOptions) -> Path:
+    """The folder of all copies, without those that nobody has opened for UNUSED_SECONDS."""
+    home = cache.folder / "folders"
+    for old in home.iterdir() if home.is_dir() else ():
+        if old.stat().st_mtime < time.time() - UNUSED_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
+    return home
+
+
+def _passing() -> Path:
+    """A folder that this process removes at its end."""
+    home = Path(tempfile.mkdtemp(prefix="facevox-"))
+    atexit.register(_remove, home, os.getpid())
+    return home
+
+
+def _remove(home: Path, owner: int) -> None:
+    # A forked worker ends before the process that made the copies.
+    if os.getpid() == owner:
+        shutil.rmtree(home, ignore_errors=True)

@@ -1,0 +1,164 @@
+"""Folders in remote places: every sample arrives intact, or the error names the shard within seconds."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from facevox.loaders.folder import Folder, FolderError
+from facevox.loaders.range_cache import CacheOptions
+from facevox.loaders.stream import Stream, StreamOptions
+
+MEDIA = ("visual.webp", "mic1.flac")
+READ = StreamOptions(fields=MEDIA, frames=3, shuffle=True, batch_size=2)
+
+
+class Server:
+    """A range_server.py in a process of its own."""
+
+    def __init__(self, root: Path, options: dict) -> None:
+        script = Path(__file__).with_name("range_server.py")
+        arguments = [sys.executable, str(script), str(root), json.dumps(options)]
+        self.process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.url = self.process.stdout.readline().strip()
+
+    def stats(self) -> dict:
+        with urllib.request.urlopen(f"{self.url}/_stats") as answer:
+            return json.load(answer)
+
+
+@contextmanager
+def serving(root: Path, **options):
+    server = Server(root, options)
+    try:
+        yield server
+    finally:
+        server.process.kill()
+        server.process.communicate()
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("FACEVOX_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def expected(built) -> dict:
+    """What the local folder gives: key to (frames, sound)."""
+    return taken(Stream(built["tar"], "utterances", "train", READ))
+
+
+def taken(stream) -> dict:
+    return {
+        key: tuple(np.asarray(batch[name][place]) for name in MEDIA)
+        for batch in stream
+        for place, key in enumerate(batch["__key__"])
+    }
+
+
+def same(found: dict, expected: dict) -> bool:
+    return list(found) == list(expected) and all(
+        np.array_equal(one, other) for key in found for one, other in zip(found[key], expected[key], strict=True)
+    )
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_folder_behind_http_gives_what_the_local_one_gives(built, expected, workers):
+    with serving(built["tar"].path, latency=0.01) as server:
+        options = StreamOptions(**{**vars(READ), "workers": workers})
+        stream = Stream(server.url, "utterances", "train", options)
+        assert same(taken(stream), expected)
+        assert workers or server.stats()["at_once"] > 4
+
+
+FAULTY = dict.fromkeys(("error500", "busy429", "reset", "truncated", "whole", "other_range", "short_range"), 0.04)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_samples_arrive_intact_from_a_faulty_server(built, expected, seed):
+    with serving(built["tar"].path, seed=seed, tables=True, **FAULTY) as server:
+        stream = Stream(Folder(server.url, cache=CacheOptions(gb=0)), "utterances", "train", READ)
+        for _ in range(3):
+            assert len(taken(stream)) == 8
+        stream.load_state_dict({**stream.state_dict(), "epoch": 0})
+        assert same(taken(stream), expected)
+        assert len(server.stats().keys() & FAULTY.keys()) > 4
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"error500": 1.0}, r"HTTP 500 \(8 tries\)"),
+        ({"whole": 1.0}, r"the whole file instead of a range \(8 tries\)"),
+        ({"flipped": 1.0}, r"do not have the sha256 of the index \(8 tries\)"),
+        ({"truncated": 1.0}, r"\(8 tries\)"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_the_error_after_the_last_try_names_the_shard(built, options, words):
+    with serving(built["tar"].path, **options) as server:
+        stream = Stream(server.url, "utterances", "train", StreamOptions(fields=("mic1.flac",)))
+        with pytest.raises(
+            FolderError, match=rf"^{server.url}/data/utterances/train-0.*tar, bytes [\d,]+ to [\d,]+: .*{words}"
+        ):
+            list(stream)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_shard_deleted_or_changed_while_streaming_is_told_within_seconds(built, tmp_path, workers):
+    shutil.copytree(built["tar"].path, tmp_path / "O")
+    options = StreamOptions(fields=("mic1.flac",), batch_size=1, workers=workers)
+    with serving(tmp_path / "O") as server:
+        for change, words in (
+            (
+                lambda shard: shard.write_bytes(shard.read_bytes()[:-512]),
+                "the shard has .* bytes there, .* in the manif",
+            ),
+            (lambda shard: shard.unlink(), "HTTP 404: it is not there"),
+        ):
+            folder = Folder(server.url, cache=CacheOptions(gb=0))
+            for shard in sorted((tmp_path / "O" / "data" / "utterances").glob("train-*"))[:1]:
+                change(shard)
+            begun = time.monotonic()
+            with pytest.raises(FolderError, match=rf"train-00000.tar, bytes .*{words}"):
+                list(Stream(folder, "utterances", "train", options))
+            assert time.monotonic() - begun < 20
+
+
+def test_a_dead_server_is_an_error_in_seconds(built):
+    with serving(built["tar"].path) as server:
+        folder = Folder(server.url, cache=CacheOptions(gb=0))
+    begun = time.monotonic()
+    with pytest.raises(FolderError, match=r"train-0.*tar, bytes .*\(8 tries\)"):
+        list(Stream(folder, "utterances", "train", READ))
+    with pytest.raises(FolderError, match=r"checksums.sha256: .*\(8 tries\)"):
+        Folder(server.url)
+    assert time.monotonic() - begun < 30
+
+
+def test_no_secret_is_told(built):
+    with serving(built["tar"].path, token="s3cret") as server:
+        host = server.url.removeprefix("http://")
+        folder = Folder(f"http://user:pa55@{host}/?sig=s3cret")
+        assert len(taken(Stream(folder, "utterances", "train", READ))) == 8
+        assert repr(folder) == f"Folder('http://{host}/')"
+        with pytest.raises(FolderError, match="HTTP 403: no permission") as caught:
+            Folder(f"http://user:pa55@{host}/?sig=s3cre7")
+        assert not any(word in str(caught.value) for word in ("s3cre", "pa55", "user"))
+    with pytest.raises(FolderError) as caught:
+        list(Stream(folder, "utterances", "train", StreamOptions(fields=("mic2.flac",))))
+    assert not any(word in str(caught.value) for word in ("s3cre", "pa55", "user"))
+
+
+def test_a_place_without_a_folder(built, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with serving(tmp_path / "empty") as server, pytest.raises(FolderError, match="no dataset folder, or its build"):
+        Folder(server.url)
+    with pytest.raises(ValueError, match="storage options are for places"):
+        Folder(tmp_path, {"anon": True})
