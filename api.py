@@ -38,15 +38,18 @@ def build(
     shard_mb: int = 1024,
     extend: bool = False,
     recheck: bool = False,
+    engine: str = "",
+    address: str = "",
     progress: bool = False,
     **release: Any,
 ) -> Folder:
     """Build a dataset folder from a raw release, or resume an interrupted build; returns the finished folder.
 
     `release` takes the dataset's own options (`facevox build DATASET --help`), as in subjects="1-5", effort=4.
+    `engine` is dask or ray, on `workers` processes here or on the running cluster at `address`; see docs/planning.md.
     With workers > 1 call it under `if __name__ == "__main__":`, since workers import the calling script.
     Raises ValueError for an unknown name or option, FileNotFoundError without a release, FolderError for a folder of
-    another plan, OSError when the disk is full.
+    another plan or a node that would write other bytes, OSError when the disk is full, RuntimeError for lost workers.
     """
     from .builders.core.run import BuildOptions, run
 
@@ -60,7 +63,9 @@ def build(
         workers,
         extend,
         recheck,
-        release_options(dataset, release),
+        engine,
+        address,
+        release=release_options(dataset, release),
     )
     run(options, progress_bar if progress else None)
     return Folder(out)

@@ -33,6 +33,19 @@ def add_build(parser: argparse.ArgumentParser, given: Sequence[str]) -> None:
         "--format", default="tar", metavar="FORMAT", help="tar (WebDataset), parquet or arrow (default: tar)"
     )
     parser.add_argument("--workers", type=int, default=1, help="build processes, about one per core (default: 1)")
+    parser.add_argument(
+        "--engine",
+        default="",
+        metavar="ENGINE",
+        help="dask or ray: one task per shard on a cluster that sees --raw and --out (shared storage), started again "
+        "when a worker is lost; the same bytes (default: processes on this machine)",
+    )
+    parser.add_argument(
+        "--address",
+        default="",
+        help="the running cluster: tcp://HOST:PORT or a scheduler file for dask, HOST:PORT for ray "
+        "(default: --workers processes here)",
+    )
     parser.add_argument("--shard-mb", type=int, default=1024, help="source MB per shard (default: 1024)")
     parser.add_argument(
         "--extend", action="store_true", help="accept a release that grew: new samples go to new shards"
@@ -68,7 +81,9 @@ def build_folder(options: argparse.Namespace) -> int:
         options.workers,
         options.extend,
         options.recheck,
-        release,
+        options.engine,
+        options.address,
+        release=release,
     )
     if options.dry_run:
         print(*estimate(build).lines(), sep="\n")

@@ -20,10 +20,13 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
-    """Yield `path` + `.part` to write to; on success flush it and rename it to `path`, on failure remove it."""
+def written_aside(path: Path, mark: str = "") -> Iterator[Path]:
+    """Yield `path` + `.part` to write to; on success flush it and rename it to `path`, on failure remove it.
+
+    Of several processes that write the same file at once each must name a `mark` of its own.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + PART)
+    part = path.with_name(f"{path.name}{mark and '.' + mark}{PART}")
     try:
         yield part
         with part.open("rb") as written:
@@ -34,10 +37,10 @@ def written_aside(path: Path) -> Iterator[Path]:
     sync_folder(path.parent)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    with written_aside(path) as part:
+def write_bytes(path: Path, data: bytes, mark: str = "") -> None:
+    with written_aside(path, mark) as part:
         part.write_bytes(data)
 
 
-def write_json(path: Path, value: Any) -> None:
-    write_bytes(path, json.dumps(value, allow_nan=False, separators=(",", ":")).encode())
+def write_json(path: Path, value: Any, mark: str = "") -> None:
+    write_bytes(path, json.dumps(value, allow_nan=False, separators=(",", ":")).encode(), mark)

@@ -1,4 +1,4 @@
-"""Who builds the missing shards: this process or several, with the same arguments and results as they come."""
+"""Who builds the missing shards: this process, several, or a cluster, with the same results in any order."""
 
 import multiprocessing
 import os
@@ -7,12 +7,15 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from multiprocessing.connection import wait as wait_for
 from typing import Any, TypeVar
 
 import cv2
 import pyarrow as pa
 
+from ...loaders.names import nearest
+from .cluster import build_on, one_thread
 from .shard import Progress, ShardJob, ShardResult, build
 
 Made = TypeVar("Made")
@@ -22,18 +25,46 @@ PRELOADED = ["facevox.builders.core.shard", "facevox.loaders.vp8l", "pandas"]
 """What every worker would import, over a second each; pyarrow asks for pandas at the first list it converts."""
 
 
-def serial(jobs: Sequence[ShardJob], workers: int, tell: Progress | None) -> Iterator[ShardResult]:
+Engine = Callable[[Sequence[ShardJob], Progress | None], Iterator[ShardResult]]
+"""Builds shards and yields what each took, in any order; closed early, it stops what is under way."""
+ENGINES = ("serial", "processes", "dask", "ray")
+
+
+def engine_name(name: str, workers: int, address: str) -> str:
+    """The engine of that name, by default the one for so many workers. Raises ValueError for what does not fit."""
+    if name not in ("", *ENGINES):
+        raise ValueError(f"no engine {name!r}; {nearest(name, list(ENGINES))}")
+    if address and name not in ("dask", "ray"):
+        raise ValueError(f"address {address!r} is of a cluster: name its engine, dask or ray")
+    if name == "serial" and workers > 1:
+        raise ValueError(f"{workers} workers, but the serial engine is one process: leave the engine out")
+    return name or ("serial" if workers == 1 else "processes")
+
+
+def engine(name: str, workers: int, address: str) -> Engine:
+    """The engine that `engine_name` chose, with so many processes here, or on the cluster that answers at `address`.
+
+    Raises ModuleNotFoundError when its package is missing.
+    """
+    if name == "dask":
+        from .dask_engine import DaskCluster
+
+        return partial(build_on, partial(DaskCluster, workers, address))
+    if name == "ray":
+        from .ray_engine import RayCluster
+
+        return partial(build_on, partial(RayCluster, workers, address))
+    return serial if name == "serial" else partial(processes, workers)
+
+
+def serial(jobs: Sequence[ShardJob], tell: Progress | None) -> Iterator[ShardResult]:
     """One after the other in this process."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
+    with one_thread():
         for job in jobs:
             yield build(job, tell)
-    finally:
-        cv2.setNumThreads(threads)
 
 
-def processes(jobs: Sequence[ShardJob], workers: int, tell: Progress | None) -> Iterator[ShardResult]:
+def processes(workers: int, jobs: Sequence[ShardJob], tell: Progress | None) -> Iterator[ShardResult]:
     """A pool of fresh processes. Raises RuntimeError when the system kills one."""
     context = fresh_processes()
     told = context.SimpleQueue()
@@ -109,10 +140,6 @@ def _result(future: "Future[Made]") -> Made:
     except BrokenProcessPool:
         advice = "often for lack of memory: try fewer --workers. Run the same command to resume"
         raise RuntimeError(f"a worker was killed by the system, {advice}") from None
-
-
-def engine(workers: int) -> Callable[[Sequence[ShardJob], int, Progress | None], Iterator[ShardResult]]:
-    return serial if workers == 1 else processes
 
 
 _TOLD: Any = None

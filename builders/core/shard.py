@@ -4,7 +4,9 @@ import hashlib
 import json
 import os
 import resource
-from collections.abc import Callable, Mapping
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -118,37 +120,48 @@ def build(job: ShardJob, progress: Progress | None = None) -> ShardResult:
     builder = find(job.dataset)(job.release)
     config, raw = builder.config(job.spec.config), _raw(job.raw)
     relative = f"data/{job.spec.name}{WRITERS[job.format].ending}"
-    part = job.out / (relative + PART)
-    part.parent.mkdir(parents=True, exist_ok=True)
-    attempt, rejections, samples = Attempts(clock), list[Rejection](), list[dict[str, Any]]()
-    writer, checksums = WRITERS[job.format](part, config), Checksums(raw)
-    for unit in job.spec.units:
-        said = in_force(unit, lambda key, unit=unit: checksums.digest(builder.source_files(unit, key)))  # type: ignore[misc]
-        outcome = attempt(lambda unit=said: _items(builder, raw, unit, clock), _reject(unit))  # type: ignore[misc]
-        for item in [outcome] if isinstance(outcome, Rejection) else outcome:
-            with clock("source"):
-                key = item.key if isinstance(item, Rejection) else item[0].key
-                digest = checksums.digest(builder.source_files(unit, key))
-            if isinstance(item, Rejection):
-                rejections.append(replace(item, source_digest=digest))
-                continue
-            sample, row = item
-            with clock("write"):
-                writer.add(sample)
-            samples.append(row | {"row": len(samples), "source_digest": digest})
-        result.read_bytes += unit.size
-        if progress:
-            progress(unit.size)
-    with clock("write"):
-        writer.close()
-        sidecar = _publish(writer, job, relative, samples)
-    sidecar |= {"units": len(job.spec.units), "rejections": [r.row() for r in rejections]}
-    write_json(job.sidecar, sidecar)
+    # A shard may be built twice at once: by a node that was given up too early, and by the one that took over.
+    mark = secrets.token_hex(4)
+    with _aside(job.out / relative, mark) as part:
+        attempt, rejections, samples = Attempts(clock), list[Rejection](), list[dict[str, Any]]()
+        writer, checksums = WRITERS[job.format](part, config), Checksums(raw)
+        for unit in job.spec.units:
+            said = in_force(unit, lambda key, unit=unit: checksums.digest(builder.source_files(unit, key)))  # type: ignore[misc]
+            outcome = attempt(lambda unit=said: _items(builder, raw, unit, clock), _reject(unit))  # type: ignore[misc]
+            for item in [outcome] if isinstance(outcome, Rejection) else outcome:
+                with clock("source"):
+                    key = item.key if isinstance(item, Rejection) else item[0].key
+                    digest = checksums.digest(builder.source_files(unit, key))
+                if isinstance(item, Rejection):
+                    rejections.append(replace(item, source_digest=digest))
+                    continue
+                sample, row = item
+                with clock("write"):
+                    writer.add(sample)
+                samples.append(row | {"row": len(samples), "source_digest": digest})
+            result.read_bytes += unit.size
+            if progress:
+                progress(unit.size)
+        with clock("write"):
+            writer.close()
+            sidecar = _publish(writer, job, relative, samples)
+        sidecar |= {"units": len(job.spec.units), "rejections": [r.row() for r in rejections]}
+        write_json(job.sidecar, sidecar, mark)
     result.samples, result.rejected, result.written_bytes = len(samples), len(rejections), sidecar["size"]
     result.frames = sum(max((len(f["frame_offset"]) for f in row["fields"]), default=0) for row in samples)
     result.sound = _sound(samples, config)
     result.seconds, result.peak_memory = dict(clock.seconds), peak_memory()
     return result
+
+
+@contextmanager
+def _aside(file: Path, mark: str) -> Iterator[Path]:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f"{file.name}.{mark}{PART}")
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _reject(unit: Unit) -> Any:

@@ -1,0 +1,68 @@
+"""The folder that a build writes to: who holds it, what is half-written in it, whether it will fit."""
+
+import fcntl
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ...loaders.durable import PART
+from ...loaders.folder import FolderError
+from .builder import Builder, Unit
+
+SPARE_BYTES = 64 << 20
+
+
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Hold the folder for one build; the kernel lets go when the process dies. Raises FolderError when it is held."""
+    try:
+        (out / ".build").mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise FolderError(f"{out}: not a folder. Choose another --out") from None
+    with (out / ".build" / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FolderError(
+                f"{out}: another build is running in this folder. Wait for it, or choose another --out"
+            ) from None
+        yield
+
+
+def check_places(out: Path, raw: str) -> None:
+    """Raise FolderError where a build would write among somebody else's files."""
+    here, there = out.absolute().resolve(), Path(raw).absolute().resolve()
+    if here == there or there in here.parents or here in there.parents:
+        raise FolderError(f"{out}: the dataset folder and the release {raw} must lie apart")
+    if out.is_dir() and any(out.iterdir()) and not (out / ".build").exists():
+        raise FolderError(f"{out}: holds other files and no build of facevox. Choose a new or empty folder")
+
+
+@contextmanager
+def whole_files_only(out: Path) -> Iterator[None]:
+    """Remove what an interrupted build left half-written, before and after this one."""
+    clear_parts(out)
+    try:
+        yield
+    finally:
+        clear_parts(out)
+
+
+def clear_parts(out: Path) -> None:
+    """Remove half-written files from the places that a build writes to, and nowhere else."""
+    for place in (out / "data", out / "tables", out / ".build"):
+        for part in place.rglob(f"*{PART}"):
+            part.unlink(missing_ok=True)
+    for name in ("README.md", "checksums.sha256"):
+        (out / (name + PART)).unlink(missing_ok=True)
+
+
+def check_space(out: Path, units: Sequence[Unit], builder: Builder) -> None:
+    """Raise OSError before a build that cannot fit its disk."""
+    needed = int(sum(builder.expected_bytes(unit) for unit in units)) + SPARE_BYTES
+    free = shutil.disk_usage(out).free
+    if units and needed > free:
+        raise OSError(
+            f"{out}: about {needed / 1e9:.2f} GB needed, {free / 1e9:.2f} GB free. Free some, or use --subjects"
+        )

@@ -1,0 +1,41 @@
+"""Versions of the packages that decide what a build writes: of this process, of an earlier run, of a node."""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+DECIDING = (
+    *("facevox", "numpy", "numba", "opencv-contrib-python-headless", "pillow", "pyarrow", "soundfile", "soxr", "av"),
+    *("dlib-bin", "dlib", "face_recognition_models", "mtcnn", "torch", "webrtcvad-wheels"),
+)
+"""Packages that decide what a build writes; runs.jsonl keeps their versions."""
+
+
+def deciding_versions() -> dict[str, str]:
+    """Of the packages that decide what a build writes, those that are installed."""
+    found = {}
+    for name in DECIDING:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Every package that is not the same in both, as `name 1.0 -> 1.1`."""
+    names = [*before, *(name for name in now if name not in before)]
+    return [
+        f"{name} {before.get(name, 'absent')} -> {now.get(name, 'absent')}"
+        for name in names
+        if now.get(name) != before.get(name)
+    ]
+
+
+def upgraded(out: Path) -> list[str]:
+    """Packages whose version differs from that of the last run in a folder."""
+    runs = out / ".build" / "runs.jsonl"
+    lines = runs.read_text(encoding="utf-8").splitlines() if runs.exists() else []
+    before = json.loads(lines[-1]).get("versions", {}) if lines else {}
+    now = deciding_versions()
+    return changed(before, {name: now[name] for name in before if name in now})
