@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ class Ticket:
 
     out: Path
     raw: str
+    base: str
+    """Where a relative `raw` starts."""
     listing: str
     """Digest of the names and sizes at the top of the release."""
     versions: Mapping[str, str]
@@ -69,7 +71,7 @@ class Ticket:
             probe = self.file.with_name(f"ticket-{self.token}-{secrets.token_hex(4)}{PART}")
             probe.write_bytes(b"")
             probe.unlink()
-            if release_listing(self.raw) != self.listing:
+            if release_listing(self.raw, self.base) != self.listing:
                 return f"sees another release at {self.raw}: {shared}"
         except OSError as error:
             return f"cannot use the folders ({error}): {shared}"
@@ -90,7 +92,7 @@ class Cluster(ABC):
         """Shards that can be built at once now; 0 when no worker is there."""
 
     @abstractmethod
-    def submit(self, name: str, work: Callable[[], ShardResult]) -> Any:
+    def submit(self, name: str, work: "NodeTask") -> Any:
         """Start `work` somewhere, again when its worker is lost; returns a hashable task."""
 
     @abstractmethod
@@ -98,8 +100,8 @@ class Cluster(ABC):
         """Those of `tasks` that ended, waiting at most so long for one."""
 
     @abstractmethod
-    def result(self, task: Any) -> ShardResult:
-        """What a finished task gave. Raises what it raised, RuntimeError when its workers were lost once too often."""
+    def result(self, task: Any) -> ShardResult | Exception:
+        """What a finished task gave. Raises RuntimeError when its workers were lost once too often."""
 
     @abstractmethod
     def cancel(self, tasks: list[Any]) -> None:
@@ -115,7 +117,10 @@ def build_on(connect: Callable[[], Cluster], jobs: Sequence[ShardJob], tell: Pro
     RuntimeError when no worker is left or a shard kills its workers, and what a shard raises."""
     if not jobs:
         return
-    ticket = Ticket(jobs[0].out, jobs[0].raw, release_listing(jobs[0].raw), node_versions())
+    here = str(Path.cwd())
+    jobs = [replace(job, out=job.out.absolute(), base=here) for job in jobs]
+    raw = jobs[0].raw
+    ticket = Ticket(jobs[0].out, raw, here, release_listing(raw, here), node_versions())
     write_bytes(ticket.file, b"")
     try:
         cluster = connect()
@@ -143,6 +148,8 @@ def _build(cluster: Cluster, ticket: Ticket, jobs: Sequence[ShardJob], tell: Pro
                 running[cluster.submit(f"{ticket.token}-{job.spec.name}", NodeTask(ticket, job))] = job
             for task in cluster.finished(list(running), 1.0):
                 result = cluster.result(task)
+                if isinstance(result, Exception):
+                    raise result
                 size = running.pop(task).spec.size
                 if tell:
                     tell(size)
@@ -167,12 +174,16 @@ class NodeTask:
     ticket: Ticket
     job: ShardJob
 
-    def __call__(self) -> ShardResult:
+    def __call__(self) -> ShardResult | Exception:
+        """Build. A full disk or a refusal is a result too: raised, a cluster may take it for a fault and try again."""
         # Dask may give a process several threads; open archives and OpenCV's settings are one per process.
         with _ONE_AT_A_TIME, one_thread():
-            _admit(self.ticket)
-            self.ticket.check()
-            return build(self.job, self.ticket.check)
+            try:
+                _admit(self.ticket)
+                self.ticket.check()
+                return build(self.job, self.ticket.check)
+            except (OSError, ValueError, RuntimeError, MemoryError, ImportError) as error:
+                return error
 
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -200,9 +211,9 @@ def one_thread() -> Iterator[None]:
         cv2.setNumThreads(threads)
 
 
-def release_listing(raw: str) -> str:
+def release_listing(raw: str, base: str) -> str:
     """Digest of the names and sizes at the top of a release."""
-    release = open_raw(raw)
+    release = open_raw(raw, base)
     try:
         found = sorted(
             f"{Path(info['name']).name} {info['size'] if info['type'] == 'file' else 'folder'}"

@@ -10,7 +10,7 @@ try:
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError("the engine dask needs it: pip install 'facevox[dask]'", name="distributed") from missing
 
-from .cluster import Cluster
+from .cluster import Cluster, NodeTask
 from .shard import ShardResult
 
 CONNECT = 30
@@ -46,20 +46,21 @@ class DaskCluster(Cluster):
         return answers
 
     def slots(self) -> int:
-        return len(self._client.scheduler_info(n_workers=-1)["workers"])
+        return len(self._client.nthreads())
 
-    def submit(self, name: str, work: Callable[[], ShardResult]) -> Any:
+    def submit(self, name: str, work: NodeTask) -> Any:
         return self._client.submit(work, key=name, pure=False, retries=0)
 
     def finished(self, tasks: list[Any], seconds: float) -> Sequence[Any]:
         try:
-            return list(wait(tasks, timeout=seconds, return_when="FIRST_COMPLETED").done)
+            with self._client.as_current():
+                return list(wait(tasks, timeout=seconds, return_when="FIRST_COMPLETED").done)
         except TimeoutError:
             return []
 
-    def result(self, task: Any) -> ShardResult:
+    def result(self, task: Any) -> ShardResult | Exception:
         try:
-            made: ShardResult = task.result()
+            made: ShardResult | Exception = task.result()
         except KilledWorker as error:
             advice = "often for lack of memory. Run the same command to resume"
             raise RuntimeError(f"{self.place}: the workers of {task.key} were killed, {advice} ({error})") from None

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
 import fsspec
@@ -336,9 +336,12 @@ def _open_archive(fs: Any, path: str, label: str) -> Raw:
     return (Zip if path.endswith(".zip") else Tar)(fs.open(path, "rb"), label)
 
 
-def open_raw(place: str) -> Folder:
-    """Open a release folder, local or any fsspec URL. Raises FileNotFoundError when it is no folder."""
-    fs, root = fsspec.core.url_to_fs(place)
+def open_raw(place: str, base: str = "") -> Folder:
+    """Open a release folder, local or any fsspec URL. Raises FileNotFoundError when it is no folder.
+
+    A relative path starts at `base`, by default where this process is; errors name it as it was given.
+    """
+    fs, root = fsspec.core.url_to_fs(str(Path(base, place)) if base and "://" not in place else place)
     if not fs.isdir(root):
         raise FileNotFoundError(
             f"{place}: no such release folder. Pass the folder that holds the release's own folders"

@@ -8,10 +8,10 @@ try:
     import ray
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError("the engine ray needs it: pip install 'facevox[ray]'", name="ray") from missing
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from .cluster import LOST_WORKERS, PATIENCE, Cluster
+from .cluster import LOST_WORKERS, PATIENCE, Cluster, NodeTask
 from .shard import ShardResult
 
 
@@ -51,7 +51,7 @@ class RayCluster(Cluster):
     def slots(self) -> int:
         return int(ray.cluster_resources().get("CPU", 0))
 
-    def submit(self, name: str, work: Callable[[], ShardResult]) -> Any:
+    def submit(self, name: str, work: NodeTask) -> Any:
         task = ray.remote(num_cpus=1, max_retries=LOST_WORKERS, retry_exceptions=False)(_answer)
         return task.options(name=name, scheduling_strategy="SPREAD").remote(work)
 
@@ -59,13 +59,9 @@ class RayCluster(Cluster):
         done: Sequence[Any] = ray.wait(tasks, num_returns=1, timeout=seconds)[0] if tasks else []
         return done
 
-    def result(self, task: Any) -> ShardResult:
+    def result(self, task: Any) -> ShardResult | Exception:
         try:
-            made: ShardResult = ray.get(task)
-        except RayTaskError as error:
-            if isinstance(error.cause, Exception):
-                raise error.cause from None
-            raise RuntimeError(f"{self.place}: {error}") from None
+            made: ShardResult | Exception = ray.get(task)
         except RayError as error:
             advice = "often for lack of memory. Run the same command to resume"
             raise RuntimeError(f"{self.place}: the workers of a shard were lost, {advice} ({error})") from None

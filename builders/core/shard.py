@@ -38,6 +38,8 @@ class ShardJob:
     format: str
     digest: str
     spec: ShardSpec
+    base: str = ""
+    """Where a relative `raw` starts, for a process that runs elsewhere."""
 
     @property
     def sidecar(self) -> Path:
@@ -101,10 +103,10 @@ def peak_memory() -> int:
 _RAW: dict[str, Folder] = {}
 
 
-def _raw(place: str) -> Folder:
+def _raw(place: str, base: str) -> Folder:
     """One open release per worker: reading the directory of a 25 GB zip takes a second."""
     if place not in _RAW:
-        _RAW[place] = open_raw(place)
+        _RAW[place] = open_raw(place, base)
     return _RAW[place]
 
 
@@ -118,7 +120,7 @@ def build(job: ShardJob, progress: Progress | None = None) -> ShardResult:
     """Build one shard. Bad units become rejections; raises OSError when the disk fails or is full."""
     clock, result = Clock(), ShardResult(job.spec.name)
     builder = find(job.dataset)(job.release)
-    config, raw = builder.config(job.spec.config), _raw(job.raw)
+    config, raw = builder.config(job.spec.config), _raw(job.raw, job.base)
     relative = f"data/{job.spec.name}{WRITERS[job.format].ending}"
     # A shard may be built twice at once: by a node that was given up too early, and by the one that took over.
     mark = secrets.token_hex(4)

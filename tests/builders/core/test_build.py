@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from facevox.builders.core import run as run_module
+from facevox.builders.core import out_folder
 from facevox.builders.population.clips import ForgeOptions
 from facevox.builders.population.speakingfaces import forge
 from facevox.cli import main
@@ -288,7 +288,7 @@ def test_other_peoples_files_are_left_alone(tiny, whole, tmp_path, build_folder)
 
 def test_two_builds_of_one_folder(tiny, tmp_path, build_folder):
     with (
-        run_module.locked(tmp_path / "out"),
+        out_folder.locked(tmp_path / "out"),
         pytest.raises(FolderError, match="another build is running"),
     ):
         build_folder(tiny, tmp_path / "out")
@@ -322,7 +322,7 @@ def test_a_full_disk_is_one_clear_line_and_the_build_resumes(tiny, whole, tmp_pa
 
 
 def test_a_disk_too_small_is_refused_before_anything_is_written(tiny, tmp_path, build_folder, monkeypatch):
-    monkeypatch.setattr(run_module.shutil, "disk_usage", lambda _: _Usage())
+    monkeypatch.setattr(out_folder.shutil, "disk_usage", lambda _: _Usage())
     with pytest.raises(OSError, match="GB needed, 0.00 GB free"):
         build_folder(tiny, tmp_path / "out")
     assert not (tmp_path / "out" / "data").exists()
