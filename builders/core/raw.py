@@ -21,8 +21,6 @@ ARCHIVES = (".zip", ".tar")
 OPEN_AT_ONCE = 2
 _LOCAL_HEADER, _LOCAL_LENGTHS = 30, 26
 """Bytes before a zip member's name, and where the lengths of its name and extra field stand in them."""
-
-
 _BLOCK = 1 << 20
 MAX_ENTRIES = 2_000_000
 """Members of one archive; the largest real one, VoxCeleb2's dev set, has about 1,240,000 with its folders."""
