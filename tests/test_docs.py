@@ -28,3 +28,14 @@ def test_the_webdataset_pipeline_runs(built):
     exec(compile(example, "dataset-folder.md", "exec"), names)
     rows = [row for row in built["tar"].index.to_pylist() if (row["config"], row["split"]) == ("utterances", "train")]
     assert sorted(names["heard"]) == sorted(row["key"] for row in rows)
+
+
+def test_croissant_is_read_as_the_page_says(built):
+    (example,) = [
+        block
+        for block in re.findall(r"```python\n(.*?)```", (DOCS / "dataset-folder.md").read_text(), flags=re.DOTALL)
+        if "mlcroissant" in block
+    ]
+    names = {"FOLDER": str(built["tar"].path)}
+    exec(compile(example, "dataset-folder.md", "exec"), names)
+    assert [key.decode() for key in names["keys"]] == built["tar"].index["key"].to_pylist()

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ...loaders.folder import TABLES, file_sha256
 from ...loaders.folder import Folder as DatasetFolder
 from ...loaders.sample import SPLITS, Config
 from ...loaders.statistics import Statistics, described, statistics
+from . import croissant
 from .builder import Builder
 from .folder_tables import (
     MANIFEST,
@@ -72,8 +73,7 @@ def finish(out: Path, builder: Builder, plan: Plan, review: Review, raw: Folder)
     followed = tally.followed()
     card = _card(builder, configs, totals, rejections, plan.options, counted, followed)
     write_bytes(out / "README.md", card.encode())
-    tables = (*TABLES, *(table.name for table in builder.tables))
-    _checksums(out, tables, {row["file"]: row["sha256"] for row in manifest if row["file"]})
+    _sum_up(out, builder, plan, totals, {row["file"]: row["sha256"] for row in manifest if row["file"]})
     return followed
 
 
@@ -140,10 +140,16 @@ class Totals:
         return pa.Table.from_pylist(rows, schema=schema)
 
 
-def _checksums(out: Path, tables: Iterable[str], shards: Mapping[str, str]) -> None:
-    """Name what the build wrote and nothing else, so that `verify` notices a stranger."""
+def _sum_up(out: Path, builder: Builder, plan: Plan, totals: Totals, shards: Mapping[str, str]) -> None:
+    """Write croissant.json and checksums.sha256, which name what the build wrote: `verify` notices a stranger."""
+    tables = (*TABLES, *(table.name for table in builder.tables))
     own = ["README.md", "tables/README.md", *(f"tables/{name}.parquet" for name in tables)]
     sums = {**shards, **{name: file_sha256(out / name) for name in own}}
+    splits = {c: [split for split in SPLITS if totals.samples[c, split]] for c in plan.options["configs"]}
+    filled = {config: found for config, found in splits.items() if found}
+    described = croissant.croissant(out, builder, filled, WRITERS[plan.options["format"]].ending, totals.forged, sums)
+    write_bytes(out / croissant.NAME, described)
+    sums[croissant.NAME] = hashlib.sha256(described).hexdigest()
     write_bytes(out / "checksums.sha256", "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)).encode())
 
 

@@ -222,7 +222,13 @@ def test_conflicts_and_strangers_are_told_and_change_nothing(few, undecided, out
     card = (out / "README.md").read_text()
     assert "ben says overturn" in card
     assert "999_1_2_1_0001" in card
-    same = {"README.md", "checksums.sha256", "review.jsonl", f".build/shards/{shard_of(out, key)}.json"}
+    same = {
+        "README.md",
+        "checksums.sha256",
+        "croissant.json",
+        "review.jsonl",
+        f".build/shards/{shard_of(out, key)}.json",
+    }
     before, after = tree(undecided), tree(out)
     assert {n: d for n, d in after.items() if n not in same} == {n: d for n, d in before.items() if n not in same}
 
