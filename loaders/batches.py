@@ -11,6 +11,7 @@ import pyarrow as pa
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
+from .arrow_buffers import as_arrow
 from .folder import Folder, Frames, decode_member, member_ranges, wanted_frames
 from .members import Members
 from .palette import heat_index
@@ -138,7 +139,7 @@ class SampleReader:
     def samples(self, request: Request, parts: Parts) -> list[dict[str, Any]]:
         """Decode sample by sample what `request` asked for."""
         wanted: list[Wanted] = request.kept
-        facts = self.facts.take(pa.array([one.row for one in wanted])).to_pylist()
+        facts = self.facts.take(as_arrow(np.array([one.row for one in wanted], np.int64))).to_pylist()
         return [self._sample(one, own, parts[one.shard]) for one, own in zip(wanted, facts, strict=True)]
 
     def _wanted(self, row: int) -> Wanted:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from .arrow_buffers import as_numpy
 from .shards import FolderError
 
 
@@ -20,18 +21,18 @@ class Members:
     def __init__(self, path: Path, table: pa.Table, fields: Sequence[str] | None) -> None:
         self.folder: Path = path
         shards = table["shard"].combine_chunks().dictionary_encode()
-        self.shard: NDArray[np.int32] = shards.indices.to_numpy()
+        self.shard: NDArray[np.int32] = as_numpy(shards.indices)
         self.names: list[str] = shards.dictionary.to_pylist()
         lists = table["fields"].combine_chunks()
-        self._start: NDArray[np.int32] = lists.offsets.to_numpy()
+        self._start: NDArray[np.int32] = as_numpy(lists.offsets)
         entries = lists.values
         self._field: list[Any] = entries.field("name").dictionary_encode().dictionary.to_pylist()
-        self._kind: NDArray[np.int32] = entries.field("name").dictionary_encode().indices.to_numpy()
-        self._numbers = {name: entries.field(name).to_numpy() for name in ("offset", "size", "width", "height")}
+        self._kind: NDArray[np.int32] = as_numpy(entries.field("name").dictionary_encode().indices)
+        self._numbers = {name: as_numpy(entries.field(name)) for name in ("offset", "size", "width", "height")}
         frames = entries.field("frame_offset")
-        self._frame_start: NDArray[np.int32] = frames.offsets.to_numpy()
-        self._frame_offset: NDArray[np.uint32] = frames.values.to_numpy()
-        self._frame_size: NDArray[np.uint32] = entries.field("frame_size").values.to_numpy()
+        self._frame_start: NDArray[np.int32] = as_numpy(frames.offsets)
+        self._frame_offset: NDArray[np.uint32] = as_numpy(frames.values)
+        self._frame_size: NDArray[np.uint32] = as_numpy(entries.field("frame_size").values)
         self._wanted = self._choose(table, fields)
         self.first_byte = self._numbers["offset"][np.minimum(self._start[:-1], max(len(self._kind) - 1, 0))]
 

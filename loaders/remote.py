@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from .arrow_buffers import as_numpy
 from .places import Answer, Fault, Place
 from .range_cache import RangeCache
 from .retries import tried
@@ -52,12 +53,12 @@ class Shard:
 def described(manifest: pa.Table, index: pa.Table) -> dict[str, Shard]:
     """Every shard of a folder by name, from its tables."""
     lists = index["fields"].combine_chunks()
-    fields, rows = lists.flatten(), np.diff(lists.offsets.to_numpy())
+    fields, rows = lists.flatten(), np.diff(as_numpy(lists.offsets))
     shards = index["shard"].combine_chunks().dictionary_encode()
     names: list[str] = shards.dictionary.to_pylist()
-    of = np.repeat(shards.indices.to_numpy(), rows)
-    first = fields.field("offset").to_numpy().astype(np.int64)
-    length = fields.field("size").to_numpy().astype(np.int64)
+    of = np.repeat(as_numpy(shards.indices), rows)
+    first = as_numpy(fields.field("offset")).astype(np.int64)
+    length = as_numpy(fields.field("size")).astype(np.int64)
     text = "".join(fields.field("sha256").to_pylist())
     digests = np.frombuffer(bytes.fromhex(text), np.dtype("V32"))
     order = np.lexsort((first, of))

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
+from .arrow_buffers import as_arrow, equal_rows
 from .batches import Batches, Failure, Inputs, Reader, SampleReader, together
 from .batches import StreamOptions as StreamOptions
 from .folder import Folder, check_frames, opened
@@ -182,8 +183,8 @@ def lengths(table: pa.Table, fact: str, folder: Folder) -> NDArray[np.float64]:
 def split_rows(folder: Folder, config: str, split: str, options: StreamOptions) -> pa.Table:
     """The index rows of a split that a stream reads, in storage order."""
     folder.shard_names(config, split)
-    table = selection(f"config == {config!r} and split == {split!r}", folder.index)
-    table = selection(options.where, table)
+    chosen = equal_rows(folder.index["config"], config) & equal_rows(folder.index["split"], split)
+    table = selection(options.where, folder.index.take(as_arrow(np.flatnonzero(chosen))))
     if options.limit:
         table = table.slice(0, options.limit)
     if not table.num_rows:

@@ -1,0 +1,36 @@
+"""Arrow's numbers as numpy's and back, without pandas."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from facevox.loaders.arrow_buffers import as_arrow, as_numpy, equal_rows
+
+
+def test_numbers_go_over_and_back():
+    numbers = pa.array([5, 6, 7, 8], pa.uint32()).slice(1)
+    assert as_numpy(numbers).tolist() == [6, 7, 8] and as_numpy(numbers).dtype == np.uint32
+    assert as_numpy(pa.array([], pa.int32())).dtype == np.int32
+    assert as_arrow(np.arange(9)[::2]).to_pylist() == [0, 2, 4, 6, 8]
+    with pytest.raises(ValueError, match="1 of 2 numbers are null"):
+        as_numpy(pa.array([1, None], pa.int64()))
+
+
+def test_rows_of_a_word():
+    words = pa.chunked_array([["a", "b"], [], ["a", None]])
+    assert equal_rows(words, "a").tolist() == [True, False, True, False]
+    assert equal_rows(words, "c").tolist() == [False] * 4
+    assert equal_rows(pa.chunked_array([], pa.string()), "a").tolist() == []
+
+
+def test_a_first_batch_needs_no_pandas(built):
+    script = """
+import sys
+from facevox.loaders.stream import Stream, StreamOptions
+
+next(iter(Stream(sys.argv[1], "utterances", "train", StreamOptions(frames=1, shuffle=True))))
+assert "pandas" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script, str(built["tar"].path)], check=True)
