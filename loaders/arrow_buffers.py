@@ -30,4 +30,5 @@ def equal_rows(column: pa.ChunkedArray, value: str) -> NDArray[np.bool_]:
     names: list[str | None] = words.dictionary.to_pylist()
     if value not in names:
         return np.zeros(len(column), bool)
-    return np.asarray(as_numpy(words.indices) == names.index(value))
+    codes = words.indices.fill_null(-1) if words.indices.null_count else words.indices
+    return np.asarray(as_numpy(codes) == names.index(value))
