@@ -161,10 +161,8 @@ def forge_module(dataset: str) -> Any:
 def open(  # noqa: A001 - facevox.open, as in zipfile.ZipFile.open
     path: str | Path, *, storage_options: Mapping[str, Any] | None = None, cache: "CacheOptions | None" = None
 ) -> Folder:
-    """Open a built folder: a path, or a place such as s3://bucket/O, hf://datasets/user/name, https://host/O.
+    """Open a built folder at a path, or a place as s3://bucket/O; see `Folder`, which the others take where they do a path.
 
-    `storage_options` go to the filesystem that fsspec has for the place, as {"endpoint_url": ...} for S3; `cache` says
-    where and how much of what was fetched is kept. The other functions take the result where they take a path.
     Raises FolderError when there is none or its build has not finished.
     """
     return Folder(path, storage_options, cache)
@@ -333,12 +331,11 @@ def decide(
     from .builders.core.decisions import FILE, Decision, append, check_effect, now, shown
 
     folder = Folder(path)
-    file = folder.local / FILE
     if about == "trim" and isinstance(value, str) and value.isdecimal():
         value = int(value)
     decided = Decision(key, about, verdict, value, reason, who, now(), shown(folder, key))
     check_effect(folder, decided)
-    append(file, decided)
+    append(folder.local / FILE, decided)
     return decided
 
 
