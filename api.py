@@ -161,7 +161,7 @@ def forge_module(dataset: str) -> Any:
 def open(  # noqa: A001 - facevox.open, as in zipfile.ZipFile.open
     path: str | Path, *, storage_options: Mapping[str, Any] | None = None, cache: "CacheOptions | None" = None
 ) -> Folder:
-    """Open a built folder at a path, or a place as s3://bucket/O; see `Folder`, which the others take where they do a path.
+    """Open a built folder at a path, or at a place as s3://bucket/O; see `Folder`, which the others take as well.
 
     Raises FolderError when there is none or its build has not finished.
     """
