@@ -240,7 +240,7 @@ def decode_member(entry: Mapping[str, Any], parts: Sequence[memoryview]) -> NDAr
             raise FolderError(f"clip {entry['name']} of {shape} pixels: more than {MAX_CLIP_BYTES:,} bytes; refused")
         clip = np.empty(shape, np.uint8)
         for number, part in enumerate(parts):
-            clip[number] = decode_frame(part, entry["width"], entry["height"])
+            decode_frame(part, entry["width"], entry["height"], clip[number])
         return clip
     if entry["name"].endswith((".flac", ".wav")):
         return decode_audio(bytes(parts[0]))[0]

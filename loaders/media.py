@@ -15,6 +15,8 @@ import soundfile
 from numpy.typing import NDArray
 from PIL import Image
 
+from .frame_decoder import FrameDecoder
+
 if TYPE_CHECKING:
     from .vp8l import Vp8lEncoder
 
@@ -24,6 +26,7 @@ MAX_AUDIO_SAMPLES = 1 << 28
 """Largest sound decoded, 2**28 values over all channels (512 MiB as int16)."""
 _AS_STORED = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 """Pixels as they lie in the file: OpenCV would turn a picture by its EXIF note, Pillow would not."""
+_FRAMES = FrameDecoder()
 _PLAIN = {b"IHDR", b"IDAT", b"IEND", b"pHYs", b"tEXt", b"zTXt", b"iTXt", b"tIME"}
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -214,7 +217,7 @@ def _libwebp(frame: NDArray[np.uint8], **options: Any) -> bytes:
     return _still_payload(still.getvalue())
 
 
-def _payload_name(payload: bytes) -> bytes:
+def _payload_name(payload: bytes | memoryview) -> bytes:
     # A lossless payload opens with the signature byte 0x2f; a lossy key frame has a clear lowest bit there.
     return b"VP8L" if payload[:1] == b"\x2f" else b"VP8 "
 
@@ -265,11 +268,20 @@ def still_webp(payload: bytes | memoryview) -> bytes:
     return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
 
 
-def decode_frame(payload: bytes | memoryview, width: int, height: int) -> NDArray[np.uint8]:
-    """One frame payload of a clip -> (height, width, 3) uint8 RGB. Raises ValueError if it is not that."""
+def decode_frame(
+    payload: bytes | memoryview, width: int, height: int, out: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
+    """One frame payload of a clip -> (height, width, 3) uint8 RGB, in `out` where given (C-contiguous, of that shape).
+
+    Raises ValueError if it is not that.
+    """
     if width * height > MAX_PIXELS or _payload_size(payload) != (width, height):
         raise ValueError(f"frame of {_payload_size(payload)} pixels, expected {width} x {height}")
-    return _decode(still_webp(payload), width, height, "WebP frame")
+    out = np.empty((height, width, 3), np.uint8) if out is None else out
+    own = _FRAMES.own() if _payload_name(payload) == b"VP8L" else None
+    if own is None or not own(payload, out):
+        out[:] = _decode(still_webp(payload), width, height, "WebP frame")
+    return out
 
 
 def _payload_size(payload: bytes | memoryview) -> tuple[int, int]:

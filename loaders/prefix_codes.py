@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 CODE_LIMIT, LENGTHS_CODE_LIMIT = 15, 7
 """Most bits of a prefix code, and of the code that code lengths are written in."""
 BYTE = 256
-_LENGTHS_ORDER = np.array([17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15])
+LENGTHS_ORDER = np.array([17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15])
 
 Words = NDArray[np.uint32]
 Numbers = NDArray[np.int64]
@@ -119,16 +119,16 @@ def write_code(out: Words, state: Numbers, lengths: Numbers) -> None:
             run = 1
             words[count] = lengths[at]
         at, count = at + run, count + 1
-    counts = np.zeros(len(_LENGTHS_ORDER), np.int64)
+    counts = np.zeros(len(LENGTHS_ORDER), np.int64)
     for number in range(count):
         counts[words[number]] += 1
     own = code_lengths(counts, LENGTHS_CODE_LIMIT)
     written = 19
-    while written > 4 and own[_LENGTHS_ORDER[written - 1]] == 0:
+    while written > 4 and own[LENGTHS_ORDER[written - 1]] == 0:
         written -= 1
     put(out, state, written - 4 << 1, 5)
     for place in range(written):
-        put(out, state, own[_LENGTHS_ORDER[place]], 3)
+        put(out, state, own[LENGTHS_ORDER[place]], 3)
     put(out, state, 0, 1)
     codes = prefix_codes(own)
     for number in range(count):

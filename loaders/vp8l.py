@@ -19,6 +19,8 @@ MAX_COLOURS, BUNDLED = 256, 16
 """Largest palette, and the size up to which a decoder expects several pixels in one."""
 CACHE_BITS = 8
 """Of the cache of recent colours, which serves residuals well; 4 more bits save 0.5 % of a real visual frame."""
+HASH = 0x1E35A7BD
+"""Multiplier of the cache of recent colours (RFC 9649, section 5.2.3)."""
 LEAST_RUN, MAX_RUN = 4, 4096
 LITERALS, LENGTHS, DISTANCES = 256, 24, 40
 """Sizes of the alphabets; the first begins with literals and run lengths, and goes on with the cache."""
@@ -267,7 +269,7 @@ def _tokenize(argb: Words, tokens: NDArray[np.int32], cache_bits: int, counts: N
             i += run
             continue
         before = pixel
-        slot = _slot(np.int64(pixel), 0x1E35A7BD, cache_bits)
+        slot = _slot(np.int64(pixel), HASH, cache_bits)
         if cache_bits and recent[slot] == pixel:
             tokens[i] = LITERALS + LENGTHS + slot
         else:
