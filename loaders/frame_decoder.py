@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 OWN_AFTER = 100
-"""Frames that a process leaves to libwebp first: loading the compiled decoder takes a second, which a few do not repay."""
+"""Frames that a process leaves to libwebp: so few do not repay the second that the compiled decoder takes to load."""
 VARIABLE = "FACEVOX_FRAME_DECODER"
 """Environment variable: "auto" (default), "own" from the first frame on, "libwebp" always. The pixels are the same."""
 
@@ -27,7 +27,7 @@ class FrameDecoder:
         choice = os.environ.get(VARIABLE, "auto")
         if choice not in ("auto", "own", "libwebp"):
             raise ValueError(f"{VARIABLE}={choice!r}: expected 'auto', 'own' or 'libwebp'")
-        return _compiled() if choice == "own" or choice == "auto" and self._frames > OWN_AFTER else None
+        return _compiled() if choice == "own" or (choice == "auto" and self._frames > OWN_AFTER) else None
 
 
 @cache

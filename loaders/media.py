@@ -271,17 +271,17 @@ def still_webp(payload: bytes | memoryview) -> bytes:
 def decode_frame(
     payload: bytes | memoryview, width: int, height: int, out: NDArray[np.uint8] | None = None
 ) -> NDArray[np.uint8]:
-    """One frame payload of a clip -> (height, width, 3) uint8 RGB, in `out` where given (C-contiguous, of that shape).
-
-    Raises ValueError if it is not that.
-    """
+    """Payload of a frame -> (height, width, 3) uint8 RGB, also in `out` (C-contiguous). Raises ValueError otherwise."""
     if width * height > MAX_PIXELS or _payload_size(payload) != (width, height):
         raise ValueError(f"frame of {_payload_size(payload)} pixels, expected {width} x {height}")
-    out = np.empty((height, width, 3), np.uint8) if out is None else out
-    own = _FRAMES.own() if _payload_name(payload) == b"VP8L" else None
-    if own is None or not own(payload, out):
-        out[:] = _decode(still_webp(payload), width, height, "WebP frame")
-    return out
+    if _payload_name(payload) == b"VP8L" and (own := _FRAMES.own()):
+        pixels = np.empty((height, width, 3), np.uint8) if out is None else out
+        if own(payload, pixels):
+            return pixels
+    pixels = _decode(still_webp(payload), width, height, "WebP frame")
+    if out is not None:
+        out[:] = pixels
+    return pixels
 
 
 def _payload_size(payload: bytes | memoryview) -> tuple[int, int]:
