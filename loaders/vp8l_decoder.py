@@ -25,6 +25,8 @@ from .vp8l import (
 from .vp8l_codes import LOOK, Tables, fill, long_symbol, next_symbol, read_codes, run_length, take
 from .vp8l_predictors import add_green, restore_gradient, restore_numbers, restore_select
 
+Books = tuple[Numbers, Tables, Numbers, Words]
+"""What a look says (`_looks`), the five tables, their codes, the cache of recent colours."""
 _AT_ONCE = 4
 """Most pixels of one look."""
 _LITERAL = _AT_ONCE + 1
@@ -124,20 +126,12 @@ def _picture(words: Words, state: Numbers, colours: bool, out: Words) -> bool:
     else:
         recent = np.arange(1 << CACHE_BITS).astype(np.uint32)
         _looks(tables, 0, LITERALS, looks)
-    return bool(_pixels(words, state, looks, tables, codes, colours, recent, out))
+    return bool(_pixels(words, state, (looks, tables, codes, recent), colours, out))
 
 
 @njit(cache=True)
-def _pixels(
-    words: Words,
-    state: Numbers,
-    looks: Numbers,
-    tables: Tables,
-    codes: Numbers,
-    colours: bool,
-    recent: Words,
-    out: Words,
-) -> bool:
+def _pixels(words: Words, state: Numbers, books: Books, colours: bool, out: Words) -> bool:
+    looks, tables, codes, recent = books
     held, bits, at, i = state[0], state[1], state[2], 0
     while i < len(out):
         if bits < 32:
@@ -149,10 +143,8 @@ def _pixels(
         pixels, used = said >> 40, said >> 32 & 255
         if 0 < pixels < _LITERAL and i + _AT_ONCE <= len(out):
             held, bits = held >> used, bits - used
-            out[i] = recent[said & 255]
-            out[i + 1] = recent[said >> 8 & 255]
-            out[i + 2] = recent[said >> 16 & 255]
-            out[i + 3] = recent[said >> 24 & 255]
+            for place in range(_AT_ONCE):
+                out[i + place] = recent[said >> 8 * place & 255]
             i += pixels
             continue
         if pixels == _LITERAL:
