@@ -43,3 +43,101 @@ def bootstrap(values: NDArray[Any], groups: NDArray[Any], seed: int = 0, resampl
 def spread(values: NDArray[Any]) -> float | None:
     """Standard deviation over runs (N - 1 in the denominator), None for fewer than two."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else None
+
+
+# --- vectors: rows of (N, D), compared by the cosine unless said otherwise ---
+
+
+def unit(vectors: NDArray[Any]) -> NDArray[np.float64]:
+    """(N, D) -> rows of length 1; a row of zeros stays."""
+    found = np.asarray(vectors, np.float64)
+    scaled: NDArray[np.float64] = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+    return scaled
+
+
+def identity_means(vectors: NDArray[Any], who: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Names in order (P,), and of each the mean of its unit vectors (P, D), as SF2F's galleries are; shorter than 1."""
+    names, member = np.unique(who, return_inverse=True)
+    sums = np.zeros((len(names), vectors.shape[1]))
+    np.add.at(sums, member, unit(vectors))
+    return names, sums / np.bincount(member)[:, None]
+
+
+def ranks(queries: NDArray[Any], gallery: NDArray[Any], own: NDArray[Any]) -> NDArray[np.int64]:
+    """Place from 0 of gallery row `own[i]` when the gallery (M, D) is ordered by cosine to query i of (N, D); (N,).
+
+    Of equals the earlier row comes first, as in SF2F's code.
+    """
+    scores = unit(queries) @ unit(gallery).T
+    mine = scores[np.arange(len(scores)), own][:, None]
+    before = np.arange(len(gallery))[None] < np.asarray(own)[:, None]
+    return np.asarray(((scores > mine) | ((scores == mine) & before)).sum(1), np.int64)
+
+
+def recall_at(places: NDArray[np.int64], k: int) -> float:
+    """Share of queries whose own row is among the first k, of `ranks`."""
+    return float((places < k).mean())
+
+
+def average_precision(
+    queries: NDArray[Any], wanted: NDArray[Any], gallery: NDArray[Any], who: NDArray[Any]
+) -> NDArray[Any]:
+    """Average precision of every query (N,): its identity `wanted[i]` among gallery rows of identities `who` (M,).
+
+    (1 / R) times the sum of precision@k over the ranks k of the R relevant rows (VFMR 5.2). Raises ValueError for a
+    query whose identity is not in the gallery.
+    """
+    order = np.argsort(-(unit(queries) @ unit(gallery).T), axis=1, kind="stable")
+    hits = np.asarray(who)[order] == np.asarray(wanted)[:, None]
+    relevant = hits.sum(1)
+    if not relevant.all():
+        raise ValueError(f"{wanted[int(np.argmin(relevant))]}: nobody of that name is in the gallery")
+    precision = np.cumsum(hits, axis=1) / np.arange(1, len(who) + 1)
+    return np.asarray((precision * hits).sum(1) / relevant)
+
+
+def chance_average_precision(size: int, relevant: int) -> float:
+    """What random order gives: H_n / n + (R - 1) / (n - 1) (1 - H_n / n), H_n the n-th harmonic number."""
+    share = float((1 / np.arange(1, size + 1)).sum() / size)
+    return share + (relevant - 1) / (size - 1) * (1 - share)
+
+
+def matching(anchors: NDArray[Any], own: NDArray[Any], others: NDArray[Any]) -> NDArray[np.float64]:
+    """1 where the anchor (N, D) is nearer to its own (N, D) than to all others (N, n - 1, D), Euclidean; a tie 1/2."""
+    near = np.linalg.norm(anchors - own, axis=1)
+    far = np.linalg.norm(anchors[:, None] - others, axis=2).min(1)
+    return np.asarray((near < far) + 0.5 * (near == far), np.float64)
+
+
+def absolute_difference(predicted: NDArray[Any], truth: NDArray[Any]) -> float:
+    """SF2F's L1: the sum over dimensions of |u - p|, mean over rows; 25.5 for random unit vectors of 512."""
+    return float(np.abs(predicted - truth).sum(1).mean())
+
+
+# --- sets of pictures, by what a network makes of them ---
+
+
+def class_score(probabilities: NDArray[Any], splits: int = 5, seed: int = 0) -> tuple[float, float]:
+    """Inception Score, or VGGFace Score of face classes: exp of the mean KL(p(y|x) || p(y)); mean and deviation.
+
+    `probabilities` (N, classes), shuffled into equal splits (SF2F: 5); deviation of the splits, N in the denominator.
+    From 1 (all alike) to N / splits. Raises ValueError for fewer pictures than splits.
+    """
+    if len(probabilities) < splits:
+        raise ValueError(f"{len(probabilities)} pictures for {splits} splits: expected at least one each")
+    order, size = np.random.default_rng(seed).permutation(len(probabilities)), len(probabilities) // splits
+    scores = []
+    for at in range(splits):
+        part = np.asarray(probabilities, np.float64)[order[at * size : (at + 1) * size]]
+        together = part.mean(0)
+        divergence = (part * (np.log(part + 1e-12) - np.log(together + 1e-12))).sum(1)
+        scores.append(float(np.exp(divergence.mean())))
+    return float(np.mean(scores)), float(np.std(scores))
+
+
+def frechet_distance(real: NDArray[Any], made: NDArray[Any]) -> float:
+    """Between Gaussians fitted to features (N, D) and (M, D): |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^1/2)."""
+    first, second = np.cov(real, rowvar=False), np.cov(made, rowvar=False)
+    # The trace of a product's root is the sum of the roots of its eigenvalues, real and positive but for rounding.
+    roots = np.sqrt(np.clip(np.linalg.eigvals(first @ second).real, 0, None)).sum()
+    return float(((real.mean(0) - made.mean(0)) ** 2).sum() + np.trace(first) + np.trace(second) - 2 * roots)
