@@ -1,4 +1,4 @@
-"""`facevox verify`: a built folder on its way to others."""
+"""`facevox verify` and `facevox convert`: a built folder on its way to others."""
 
 import argparse
 import os
@@ -13,6 +13,14 @@ Every file is read once.
   facevox verify O --sample 1%         the same with a hundredth of all samples
 
 With --sample the last lines say what was read and what was not. Exit code: 0 nothing wrong, 1 problems, 2 no folder."""
+
+
+CONVERT = """Write a built folder in another format: the same samples, facts, bytes of members, order and shards.
+
+  facevox convert O P --format parquet --workers 4
+
+The raw release is not needed. Where O has its .build, P equals byte for byte what `facevox build --format parquet`
+would give, and builds resume in it. The same command again resumes after any interruption. O may be a remote place."""
 
 
 def add(commands: Any) -> None:
@@ -31,6 +39,14 @@ def add(commands: Any) -> None:
     verify.add_argument("--seed", type=int, default=0, help="which samples --sample takes (default: 0)")
     verify.add_argument("--workers", type=int, default=_cores(), help="threads that hash (default: one per core)")
     verify.set_defaults(run=_verify)
+    convert = commands.add_parser(
+        "convert", help="a built folder in another format", description=CONVERT, formatter_class=raw
+    )
+    convert.add_argument("folder", help="a built dataset folder, or a place such as s3://bucket/folder")
+    convert.add_argument("out", type=Path, help="the dataset folder to make or resume; new or empty")
+    convert.add_argument("--format", required=True, metavar="FORMAT", help="tar (WebDataset), parquet or arrow")
+    convert.add_argument("--workers", type=int, default=_cores(), help="processes (default: one per core)")
+    convert.set_defaults(run=convert_folder)
 
 
 def _cores() -> int:
@@ -54,3 +70,19 @@ def _verify(options: argparse.Namespace) -> int:
         verdict = verify(options.folder, bar.update, workers=options.workers, sample=options.sample, seed=options.seed)
     print(*verdict.lines(), sep="\n")
     return 1 if verdict.problems else 0
+
+
+def convert_folder(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from .builders.core.convert import ConvertOptions, convert
+
+    with tqdm(unit=" shards", desc="converting", leave=False, disable=None) as bar:
+
+        def tell(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        report = convert(ConvertOptions(options.folder, options.out, options.format, options.workers), tell)
+    print(*report.lines(), sep="\n")
+    return 0

@@ -81,6 +81,11 @@ def croissant(
         "distribution": parts,
         "recordSet": records,
     }
+    return as_bytes(document)
+
+
+def as_bytes(document: Mapping[str, Any]) -> bytes:
+    """A document as it is written."""
     return (json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
 
 
@@ -124,15 +129,20 @@ def _table_file(name: str, digest: str) -> dict[str, Any]:
 
 
 def _shards(config: Config, splits: Sequence[str], ending: str) -> dict[str, Any]:
-    packing = {".tar": "WebDataset tars: a column is the members of that ending", ".arrow": "Arrow IPC streams"}
     return {
         "@type": "cr:FileSet",
         "@id": f"shards/{config.name}",
         "name": f"shards/{config.name}",
-        "description": f"{packing.get(ending, 'Parquet files')}; sha256 of each in tables/manifest.parquet.",
+        "description": packing(ending),
         "encodingFormat": ENCODINGS[ending],
         "includes": [f"data/{config.name}/{split}-*{ending}" for split in SPLITS if split in splits],
     }
+
+
+def packing(ending: str) -> str:
+    """What shards of an ending are, in the words of `croissant.json`."""
+    known = {".tar": "WebDataset tars: a column is the members of that ending", ".arrow": "Arrow IPC streams"}
+    return f"{known.get(ending, 'Parquet files')}; sha256 of each in tables/manifest.parquet."
 
 
 def _table_records(out: Path, file: str) -> dict[str, Any]:

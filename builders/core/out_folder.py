@@ -54,7 +54,7 @@ def clear_parts(out: Path) -> None:
     for place in (out / "data", out / "tables", out / ".build"):
         for part in place.rglob(f"*{PART}"):
             part.unlink(missing_ok=True)
-    for name in ("README.md", "checksums.sha256"):
+    for name in ("README.md", "croissant.json", "checksums.sha256"):
         (out / (name + PART)).unlink(missing_ok=True)
 
 
