@@ -10,7 +10,6 @@ if TYPE_CHECKING:
         build,
         calibrate,
         collect,
-        convert,
         dataset,
         decide,
         forge,
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
         train,
         verify,
     )
+    from .api_publish import convert
     from .loaders.folder import Folder, FolderError
     from .loaders.huggingface import load_dataset
     from .loaders.padding import Padding
@@ -36,7 +36,7 @@ _HOME = {
     "build": "api",
     "calibrate": "api",
     "collect": "api",
-    "convert": "api",
+    "convert": "api_publish",
     "dataset": "api",
     "decide": "api",
     "forge": "api",

@@ -149,7 +149,7 @@ def _is_made(options: ConvertOptions, row: Mapping[str, Any]) -> bool:
     if not mark or mark["source"] != row["sha256"]:
         return False
     file = options.out / mark["file"]
-    return file.is_file() and file.stat().st_size == mark["size"]
+    return bool(file.is_file() and file.stat().st_size == mark["size"])
 
 
 def _copy_plan(folder: Folder, options: ConvertOptions) -> None:
