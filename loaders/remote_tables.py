@@ -6,6 +6,7 @@ import re
 import shutil
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +20,7 @@ from .shards import FolderError, file_sha256
 SUMS = "checksums.sha256"
 OWN_FILE = re.compile(r"[A-Za-z0-9_.-]+|tables/[A-Za-z0-9_.-]+")
 """What is copied: files beside `data`, whose names cannot lead out of the folder."""
+AT_ONCE = 8
 UNUSED_SECONDS = 30 * 86400
 
 
@@ -31,15 +33,15 @@ def fetched(place: Place, cache: CacheOptions) -> Path:
     sums = _sums(place)
     version = f"{sha256(place.url.encode()).hexdigest()[:16]}-{sha256(sums).hexdigest()[:16]}"
     home = (_kept(cache) if cache.gb else _passing()) / version
-    for line in sums.decode(errors="replace").splitlines():
-        digest, _, name = line.partition("  ")
-        if len(digest) != 64 or not name or name.startswith("/") or ".." in name:
-            raise FolderError(f"{place}/{SUMS}: not a list of '<sha256>  <path>' lines; build the folder again")
-        if OWN_FILE.fullmatch(name):
-            copy = home / name
-            if not copy.is_file() or file_sha256(copy) != digest:
-                answer = tried(partial(_whole, place, name, digest), f"{place}/{name}")
-                _write(copy, answer.data)
+    pairs = [
+        (name, digest)
+        for digest, _, name in (line.partition("  ") for line in sums.decode(errors="replace").splitlines())
+    ]
+    if any(len(digest) != 64 or not name or name.startswith("/") or ".." in name for name, digest in pairs):
+        raise FolderError(f"{place}/{SUMS}: not a list of '<sha256>  <path>' lines; build the folder again")
+    own = [(name, digest) for name, digest in pairs if OWN_FILE.fullmatch(name)]
+    with ThreadPoolExecutor(AT_ONCE) as several:
+        list(several.map(lambda pair: _copy(place, home, *pair), own))
     _write(home / SUMS, sums)
     os.utime(home)
     return home
@@ -53,6 +55,12 @@ def _sums(place: Place) -> bytes:
             "`facevox build` was given as --out"
         )
     return found.data if isinstance(found, Answer) else tried(lambda: place.ask(SUMS, None), f"{place}/{SUMS}").data
+
+
+def _copy(place: Place, home: Path, name: str, digest: str) -> None:
+    copy = home / name
+    if not copy.is_file() or file_sha256(copy) != digest:
+        _write(copy, tried(partial(_whole, place, name, digest), f"{place}/{name}").data)
 
 
 def _whole(place: Place, name: str, digest: str) -> Answer | Fault:

@@ -39,8 +39,8 @@ def s3(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("FACEVOX_CACHE", str(tmp_path / "cache"))
+def own_cache(cache_folder):
+    pass
 
 
 def put(folder: Folder, url: str, options: dict) -> None:

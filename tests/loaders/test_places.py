@@ -1,13 +1,7 @@
 """Folders in remote places: every sample arrives intact, or the error names the shard within seconds."""
 
-import json
 import shutil
-import subprocess
-import sys
 import time
-import urllib.request
-from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,33 +13,9 @@ MEDIA = ("visual.webp", "mic1.flac")
 READ = StreamOptions(fields=MEDIA, frames=3, shuffle=True, batch_size=2)
 
 
-class Server:
-    """A range_server.py in a process of its own."""
-
-    def __init__(self, root: Path, options: dict) -> None:
-        script = Path(__file__).with_name("range_server.py")
-        arguments = [sys.executable, str(script), str(root), json.dumps(options)]
-        self.process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.url = self.process.stdout.readline().strip()
-
-    def stats(self) -> dict:
-        with urllib.request.urlopen(f"{self.url}/_stats") as answer:
-            return json.load(answer)
-
-
-@contextmanager
-def serving(root: Path, **options):
-    server = Server(root, options)
-    try:
-        yield server
-    finally:
-        server.process.kill()
-        server.process.communicate()
-
-
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("FACEVOX_CACHE", str(tmp_path / "cache"))
+def own_cache(cache_folder):
+    pass
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +39,7 @@ def same(found: dict, expected: dict) -> bool:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_folder_behind_http_gives_what_the_local_one_gives(built, expected, workers):
+def test_a_folder_behind_http_gives_what_the_local_one_gives(built, expected, workers, serving):
     with serving(built["tar"].path, latency=0.01) as server:
         options = StreamOptions(**{**vars(READ), "workers": workers})
         stream = Stream(server.url, "utterances", "train", options)
@@ -81,7 +51,7 @@ FAULTY = dict.fromkeys(("error500", "busy429", "reset", "truncated", "whole", "o
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_samples_arrive_intact_from_a_faulty_server(built, expected, seed):
+def test_samples_arrive_intact_from_a_faulty_server(built, expected, seed, serving):
     with serving(built["tar"].path, seed=seed, tables=True, **FAULTY) as server:
         stream = Stream(Folder(server.url, cache=CacheOptions(gb=0)), "utterances", "train", READ)
         for _ in range(3):
@@ -101,7 +71,7 @@ def test_samples_arrive_intact_from_a_faulty_server(built, expected, seed):
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_the_error_after_the_last_try_names_the_shard(built, options, words):
+def test_the_error_after_the_last_try_names_the_shard(built, options, words, serving):
     with serving(built["tar"].path, **options) as server:
         stream = Stream(server.url, "utterances", "train", StreamOptions(fields=("mic1.flac",)))
         with pytest.raises(
@@ -111,7 +81,7 @@ def test_the_error_after_the_last_try_names_the_shard(built, options, words):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_shard_deleted_or_changed_while_streaming_is_told_within_seconds(built, tmp_path, workers):
+def test_a_shard_deleted_or_changed_while_streaming_is_told_within_seconds(built, tmp_path, workers, serving):
     shutil.copytree(built["tar"].path, tmp_path / "O")
     options = StreamOptions(fields=("mic1.flac",), batch_size=1, workers=workers)
     with serving(tmp_path / "O") as server:
@@ -131,7 +101,7 @@ def test_a_shard_deleted_or_changed_while_streaming_is_told_within_seconds(built
             assert time.monotonic() - begun < 20
 
 
-def test_a_dead_server_is_an_error_in_seconds(built):
+def test_a_dead_server_is_an_error_in_seconds(built, serving):
     with serving(built["tar"].path) as server:
         folder = Folder(server.url, cache=CacheOptions(gb=0))
     begun = time.monotonic()
@@ -142,7 +112,7 @@ def test_a_dead_server_is_an_error_in_seconds(built):
     assert time.monotonic() - begun < 30
 
 
-def test_no_secret_is_told(built):
+def test_no_secret_is_told(built, serving):
     with serving(built["tar"].path, token="s3cret") as server:
         host = server.url.removeprefix("http://")
         folder = Folder(f"http://user:pa55@{host}/?sig=s3cret")
@@ -156,7 +126,7 @@ def test_no_secret_is_told(built):
     assert not any(word in str(caught.value) for word in ("s3cre", "pa55", "user"))
 
 
-def test_a_place_without_a_folder(built, tmp_path):
+def test_a_place_without_a_folder(built, tmp_path, serving):
     (tmp_path / "empty").mkdir()
     with serving(tmp_path / "empty") as server, pytest.raises(FolderError, match="no dataset folder, or its build"):
         Folder(server.url)
