@@ -1,13 +1,17 @@
-"""A tiny release in VoxCeleb's layouts: three tables' rows, wav, m4a and face tracks of a forged voice."""
+"""A tiny release in VoxCeleb's layouts: tables' rows, wav, m4a and face tracks of a forged voice; forged videos."""
 
 import io
+import json
+import shutil
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 import soundfile
+from facevox.builders.population.chinese_vf import ForgeOptions, forge
 from facevox.builders.population.people import draw
 from facevox.builders.population.voices import RATE, speak
 from facevox.loaders.resample import resample
@@ -75,3 +79,28 @@ def voxceleb() -> VoxCeleb:
         "txt/id10270/5r0dWxy17C8/00009.txt": TRACK.encode(),
     }
     return VoxCeleb(said, {"vox1_meta.csv": VOX1.encode(), "full_vox2_meta.csv": VOX2.encode()}, recordings, tracks)
+
+
+@pytest.fixture(scope="session")
+def videos_with_odd_ones(made_once) -> Path:
+    """Two forged talkers with marks, one video of 17 s each, and one of every odd kind; copy it before writing to it.
+
+    The truth lies beside the folder, in `V.truth.json`.
+    """
+    options = ForgeOptions(speakers=2, videos=1, seconds=17)
+    return made_once("videos", lambda home: forge(home / "V", options, workers=2)) / "V"
+
+
+@pytest.fixture(scope="session")
+def talkers(videos_with_odd_ones, made_once) -> Path:
+    """The two talkers without the odd videos, the truth beside them; copy it before writing to it."""
+
+    def make(home: Path) -> None:
+        truth = json.loads(videos_with_odd_ones.with_name("V.truth.json").read_text())
+        truth["videos"] = {name: facts for name, facts in truth["videos"].items() if not facts["odd"]}
+        for name in ("forged.json", "marks.jsonl", *truth["videos"]):
+            (home / "V" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(videos_with_odd_ones / name, home / "V" / name)
+        (home / "V.truth.json").write_text(json.dumps(truth))
+
+    return made_once("talkers", make) / "V"

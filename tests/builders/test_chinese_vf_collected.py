@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from datasets import load_dataset
 from facevox.builders.core.run import BuildOptions, run
-from facevox.builders.population.chinese_vf import ForgeOptions, forge
 from facevox.builders.stages.chinese_vf_options import ChineseVfOptions
 from facevox.builders.stages.collection import collect
 from facevox.builders.stages.collection_options import CollectOptions
@@ -22,13 +21,11 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def collected(tmp_path_factory) -> tuple[Path, dict]:
+def collected(videos_with_odd_ones, tmp_path_factory) -> tuple[Path, dict]:
     """The collection, and the truth of every video."""
     home = tmp_path_factory.mktemp("videos")
-    forge(home / "V", ForgeOptions(speakers=2, videos=2, seconds=18, odd=True, seed=4), workers=2)
-    truth = json.loads((home / "V.truth.json").read_text())["videos"]
-    (home / "V.truth.json").unlink()
-    collect(CollectOptions(home / "V", home / "C", workers=2))
+    truth = json.loads(videos_with_odd_ones.with_name("V.truth.json").read_text())["videos"]
+    collect(CollectOptions(videos_with_odd_ones, home / "C"))
     return home / "C", truth
 
 

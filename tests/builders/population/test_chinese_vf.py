@@ -28,9 +28,8 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def videos(home):
-    forge(home / "V", SMALL, workers=2)
-    return home / "V"
+def videos(videos_with_odd_ones):
+    return videos_with_odd_ones
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from facevox.builders.population.chinese_vf import ForgeOptions, forge
 from facevox.builders.review.server import ReviewOptions, application
 from starlette.testclient import TestClient
 
@@ -39,7 +38,9 @@ def serve(tmp_path_factory) -> Iterator[Callable[..., Served]]:
 
     def start(folder: Path, *arguments: str, cache: Path | None = None) -> Served:
         home = cache or tmp_path_factory.mktemp("cache")
-        environment = {**os.environ, "XDG_CACHE_HOME": str(home)}
+        # Or the list of fonts would be made anew in every cache, which takes seconds.
+        fonts = {"MPLCONFIGDIR": str(Path.home() / ".cache" / "matplotlib")}
+        environment = {**os.environ, "XDG_CACHE_HOME": str(home), **fonts}
         command = [sys.executable, "-c", START, *arguments, "--no-browser"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         running.append(process)
@@ -140,11 +141,3 @@ def _picked(pick_faces, made_once) -> Path:
 def picked(_picked, tmp_path) -> Path:
     """A copy of the built faces, one or two a person, of its own for each test."""
     return Path(shutil.copytree(_picked, tmp_path / "O"))
-
-
-@pytest.fixture(scope="session")
-def talkers(tmp_path_factory) -> Path:
-    """A folder of two forged talkers with marks, one video of 24 s each. Copy it before writing to it."""
-    out = tmp_path_factory.mktemp("talkers") / "videos"
-    forge(out, ForgeOptions(speakers=2, videos=1, seconds=24.0, odd=False), workers=2)
-    return out

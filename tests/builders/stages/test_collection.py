@@ -15,20 +15,18 @@ from pathlib import Path
 import cv2
 import facevox
 import pytest
-from facevox.builders.population.chinese_vf import ForgeOptions, forge
 from facevox.builders.stages.collection import collect, estimate
 from facevox.builders.stages.collection_options import CollectOptions
 from facevox.builders.stages.collection_videos import list_videos
 from facevox.builders.stages.marks import read, settle
 
-PEOPLE = ForgeOptions(speakers=2, videos=1, seconds=24, odd=False)
-
 
 @pytest.fixture(scope="module")
-def videos(tmp_path_factory):
+def videos(talkers, tmp_path_factory):
     """Two people's videos; of the first also one of the other person, one cut off, one empty and one that is none."""
     folder = tmp_path_factory.mktemp("collect") / "V"
-    forge(folder, PEOPLE, workers=2)
+    shutil.copytree(talkers, folder)
+    shutil.copy(talkers.with_name("V.truth.json"), folder.parent)
     truth = json.loads(folder.with_name("V.truth.json").read_text())["videos"]
     # The first speaker is interviewed by the second, the second by somebody else.
     first, second = (folder / name for name in sorted(truth, key=lambda name: truth[name]["speaker"]))
@@ -130,7 +128,7 @@ def test_voice_candidates_cover_every_track_once(collected):
         assert int(row["start_ms"]) == at.get(row["video_id"], 0) < int(row["end_ms"])
         assert (row["kept"] == "1") == (not row["reason"])
         at[row["video_id"]] = int(row["end_ms"])
-    assert all(abs(end - 24_000) < 200 for end in at.values())
+    assert all(abs(end - 17_000) < 200 for end in at.values())
 
 
 def files(out):
@@ -180,5 +178,5 @@ def test_the_collection_never_goes_where_something_else_is(videos, tmp_path):
 
 def test_a_dry_run_tells_and_writes_nothing(videos, tmp_path):
     lines = estimate(CollectOptions(videos, tmp_path / "C"))
-    assert "6 videos of 2 speakers" in lines[0] and "72 s to scan" in lines[1]
+    assert "6 videos of 2 speakers" in lines[0] and "51 s to scan" in lines[1]
     assert not (tmp_path / "C").exists()
