@@ -86,23 +86,18 @@ def test_alignment_equals_the_truth(built, truth):
 
 @pytest.mark.slow
 def test_estimated_shifts_are_exact_on_the_test_split_at_full_size(tmp_path, build_folder):
-    options = ForgeOptions(subjects=6, positions=5, utterances=2, frames=5, stills_frames=0, seed=4)
+    options = ForgeOptions(subjects=3, positions=5, utterances=2, frames=5, stills_frames=0, seed=4)
     forge(tmp_path / "release", options, workers=2)
     known = json.loads((tmp_path / "release.truth.json").read_text())["clips"]
     (tmp_path / "release.truth.json").unlink()
-    people = sorted({int(key[:3]) for key in known})
-    # Everybody of the test split, from 121 on, and for the published shifts one of each other split.
-    asked = [*people[:1], *(number for number in people if number > 100)]
-    which = {"configs": ("utterances",), "subjects": ",".join(map(str, asked))}
-    folder = build_folder(tmp_path / "release", tmp_path / "out", workers=2, **which)
+    folder = build_folder(tmp_path / "release", tmp_path / "out", workers=2, configs=("utterances",))
     tests = [row for row in folder.index.to_pylist() if row["split"] == "test"]
     right = sum(
         [(s["first"], s["last"], s["dx"], s["dy"]) for s in row["alignment"]]
         == [(s["first"], s["last"], s["dx"], s["dy"]) for s in known[row["key"]]["segments"]]
         for row in tests
     )
-    assert len(tests) == 40
-    assert right >= 0.99 * len(tests)
+    assert right == len(tests) == 20
     assert max(row["aligned_residual"] for row in folder.index.to_pylist()) <= 0.5
 
 

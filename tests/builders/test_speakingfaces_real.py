@@ -4,6 +4,7 @@ import csv
 import io
 import shutil
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -18,6 +19,7 @@ from PIL import Image
 from scipy.signal import resample_poly
 
 pytestmark = pytest.mark.real
+FORMATS = pytest.mark.parametrize("format_", ["tar", "parquet", "arrow"])
 CAPTURES = (1, 2, 3, 5, 7, 8, 10)
 PANELS = (
     *(f"np_pos{n}" for n in (1, 3, 4, 5, 7, 9)),
@@ -112,14 +114,25 @@ def release(real, tmp_path_factory) -> Path:
     return out
 
 
-@pytest.fixture(scope="module", params=["tar", "parquet", "arrow"])
-def folder(request, release, tmp_path_factory, build_folder):
-    return build_folder(
-        release, tmp_path_factory.mktemp("built") / "out", format=request.param, subjects="1,6,56,62,121"
-    )
+@pytest.fixture(scope="module")
+def folder_in(release, tmp_path_factory, build_folder):
+    """folder_in(format): the release built in a format, once."""
+
+    def build(format_: str):
+        out = tmp_path_factory.mktemp("built") / "out"
+        return build_folder(release, out, format=format_, subjects="1,6,56,62,121")
+
+    return cache(build)
 
 
-def test_shards_card_and_quarantine(folder):
+@pytest.fixture
+def folder(folder_in):
+    return folder_in("tar")
+
+
+@FORMATS
+def test_shards_card_and_quarantine(folder_in, format_):
+    folder = folder_in(format_)
     assert folder.index["key"].to_pylist() == [
         "001_1_1_3_0001",
         "121_1_2_4_0017",
@@ -162,7 +175,9 @@ def test_facts_come_from_the_real_tables(folder):
     assert rows["121_1_2_4_0017"]["transcript"] == "said"
 
 
-def test_pixels_and_samples_are_those_of_the_files(real, folder):
+@FORMATS
+def test_pixels_and_samples_are_those_of_the_files(real, folder_in, format_):
+    folder = folder_in(format_)
     for row in folder.index.to_pylist():
         (sample,) = folder.fetch([row["key"]])
         kind = UTTERANCES[row["key"]][0] if row["session"] == 2 else "captures"

@@ -59,11 +59,11 @@ def facevox(*arguments: object, **options) -> subprocess.CompletedProcess:
     return subprocess.run(line, capture_output=True, text=True, timeout=300, **options)
 
 
-@pytest.mark.parametrize("workers", [2, 4])
-def test_any_number_of_workers_gives_the_same_bytes(release, built, tmp_path, build_folder, tree, workers):
-    for name in ("tar", "parquet", "arrow") if workers == 2 else ("tar",):
-        build_folder(release, tmp_path / name, format=name, shard_mb=4, workers=workers)
-        assert tree(tmp_path / name) == tree(built[name].path)
+@pytest.mark.parametrize("format_", ["tar", "parquet", "arrow"])
+def test_two_workers_give_the_same_bytes_in_every_format(tiny, tmp_path, build_folder, tree, format_):
+    for workers in (1, 2):
+        build_folder(tiny, tmp_path / str(workers), format=format_, shard_mb=1, workers=workers)
+    assert tree(tmp_path / "1") == tree(tmp_path / "2")
 
 
 def test_extracted_folders_and_zips_give_the_same_bytes(tiny, whole, tmp_path, build_folder, tree):
@@ -409,14 +409,14 @@ def test_dry_run_predicts_and_writes_nothing(release, built, tmp_path, capfd):
 
 @pytest.mark.slow
 def test_memory_of_a_worker_is_bounded_and_flat(tmp_path, build_folder):
-    """Full-size frames: the peak with eight people equals that with two, and stays under 700 MB."""
-    options = ForgeOptions(subjects=8, positions=1, utterances=1, frames=8, stills_frames=0)
+    """Full-size frames: the peak with six people equals that with two, and stays under 700 MB."""
+    options = ForgeOptions(subjects=6, positions=1, utterances=1, frames=6, stills_frames=0)
     forge(tmp_path / "release", options, workers=2)
     everybody = sorted(int(path.stem.split("_")[1]) for path in (tmp_path / "release" / "image_audio").glob("*.zip"))
     peaks = {}
     for name, format_, people in (
         ("two", "tar", everybody[:2]),
-        ("eight", "tar", everybody),
+        ("six", "tar", everybody),
         ("parquet", "parquet", everybody),
     ):
         line = command(
@@ -426,4 +426,4 @@ def test_memory_of_a_worker_is_bounded_and_flat(tmp_path, build_folder):
         assert done.returncode == 0, done.stderr
         peaks[name] = json.loads((tmp_path / name / ".build" / "runs.jsonl").read_text())["peak_memory"] / 2**20
     assert max(peaks.values()) < 700, peaks
-    assert abs(peaks["eight"] - peaks["two"]) < 40, peaks
+    assert abs(peaks["six"] - peaks["two"]) < 40, peaks

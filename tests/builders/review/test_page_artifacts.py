@@ -1,16 +1,18 @@
 """The artifacts view in a real browser: opened, decided by keyboard, undone, reloaded at the same place."""
 
 import json
+import shutil
 
 import pytest
 from facevox.builders.core.decisions import FILE, settle
 from facevox.builders.core.decisions import read as read_decisions
+from facevox.loaders.folder import Folder
 from playwright.sync_api import expect
 
 
 @pytest.fixture(scope="module")
-def folder(release, build_folder, tmp_path_factory):
-    return build_folder(release, tmp_path_factory.mktemp("reviewed") / "out", configs=("utterances",))
+def folder(built, tmp_path_factory):
+    return Folder(shutil.copytree(built["tar"].path, tmp_path_factory.mktemp("reviewed") / "out"))
 
 
 def state(page) -> dict:
@@ -43,7 +45,7 @@ def test_a_clip_is_judged_by_keyboard(serve, page, folder):
     page.wait_for_selector("#view[data-frame]")
     assert "token" not in page.url
     page.select_option("select", "all")
-    expect(page.locator(".rows li")).to_have_count(24)
+    expect(page.locator(".rows li")).to_have_count(48)
     assert all(painted(page, number) > 5 for number in range(3))
     here, first = page.locator(".rows li.here .mono"), state(page)["here"]
 
