@@ -156,7 +156,7 @@ def test_voices_and_faces_of_a_voice_face_folder(tmp_path):
     from facevox.builders.hq_voxceleb import BUILDER
     from facevox.builders.population.hq_voxceleb import ForgeOptions, forge
 
-    forge(tmp_path / "raw", ForgeOptions(source="release", people=8, images=2, utterances=2, seconds=1.5))
+    forge(tmp_path / "raw", ForgeOptions(source="release", people=8, images=1, utterances=2, seconds=1.0))
     run(BuildOptions("hq_voxceleb", str(tmp_path / "raw"), tmp_path / "out", release=BUILDER.options_type()))
     samples = {"voices": 2, "faces": 3}
     fields = {"voices": ("voice.flac",), "faces": ("masked.jpg",)}
