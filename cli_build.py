@@ -46,6 +46,14 @@ def add_build(parser: argparse.ArgumentParser, given: Sequence[str]) -> None:
         help="the running cluster: tcp://HOST:PORT or a scheduler file for dask, HOST:PORT for ray "
         "(default: --workers processes here)",
     )
+    parser.add_argument(
+        "--rank",
+        type=int,
+        help="many machines without an engine: build this process's share of the shards, from 0; needs --world",
+    )
+    parser.add_argument(
+        "--world", type=int, help="how many ranks share the folder (shared storage); the last to end finishes it"
+    )
     parser.add_argument("--shard-mb", type=int, default=1024, help="source MB per shard (default: 1024)")
     parser.add_argument(
         "--extend", action="store_true", help="accept a release that grew: new samples go to new shards"
@@ -70,6 +78,8 @@ def build_folder(options: argparse.Namespace) -> int:
     from .builders.core.estimate import estimate
     from .builders.core.run import BuildOptions, run
 
+    if (options.rank is None) != (options.world is None) or options.world == 0:
+        raise ValueError("--rank and --world go together, as in --rank 0 --world 16")
     release = release_options(options.dataset, chosen(options, find(options.dataset).options_type))
     build = BuildOptions(
         options.dataset,
@@ -83,6 +93,8 @@ def build_folder(options: argparse.Namespace) -> int:
         options.recheck,
         options.engine,
         options.address,
+        options.rank or 0,
+        options.world or 0,
         release=release,
     )
     if options.dry_run:

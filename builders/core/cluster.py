@@ -1,7 +1,6 @@
 """Shards built by a cluster: one task each, few in flight, started again elsewhere when a worker is lost."""
 
 import hashlib
-import os
 import platform
 import secrets
 import threading
@@ -11,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ from ...loaders.durable import PART, write_bytes
 from ...loaders.folder import FolderError
 from .raw import open_raw
 from .shard import Progress, ShardJob, ShardResult, build, close_releases
-from .versions import changed, deciding_versions
+from .versions import changed, node_versions
 
 LOST_WORKERS = 3
 """How often a shard is started again whose worker was lost; then it is taken to kill its workers."""
@@ -222,19 +220,3 @@ def release_listing(raw: str, base: str) -> str:
     finally:
         release.close()
     return hashlib.sha256("\n".join(found).encode()).hexdigest()
-
-
-def node_versions() -> dict[str, str]:
-    """What decides the bytes that a node writes: packages, this package's code, the kind of processor."""
-    return deciding_versions() | {"facevox code": _code(), "processor": platform.machine()}
-
-
-@cache
-def _code() -> str:
-    """Short digest of this package's builders, models and loaders: two checkouts may carry the same version."""
-    home = Path(__file__).parents[2]
-    digest = hashlib.sha256()
-    for name in ("builders", "loaders", "models"):
-        for file in sorted((home / name).rglob("*.py")):
-            digest.update(os.fsencode(file.relative_to(home)) + file.read_bytes())
-    return digest.hexdigest()[:12]

@@ -1,33 +1,51 @@
 """The folder that a build writes to: who holds it, what is half-written in it, whether it will fit."""
 
+import errno
 import fcntl
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from ...loaders.durable import PART
 from ...loaders.folder import FolderError
 from .builder import Builder, Unit
 
 SPARE_BYTES = 64 << 20
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+"""What `flock` raises on storage without file locks, such as Lustre mounted without its option `flock`."""
 
 
 @contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """Hold the folder for one build; the kernel lets go when the process dies. Raises FolderError when it is held."""
+def locked(out: Path, shared: bool = False) -> Iterator[IO[str] | None]:
+    """Hold the folder alone, or `shared` with others who share it; the kernel lets go when the process dies.
+
+    Yields the locked file, None where the storage has no file locks. Raises FolderError when it is held.
+    """
     try:
         (out / ".build").mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise FolderError(f"{out}: not a folder. Choose another --out") from None
     with (out / ".build" / "lock").open("a") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locks = take(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             raise FolderError(
                 f"{out}: another build is running in this folder. Wait for it, or choose another --out"
             ) from None
-        yield
+        yield lock if locks else None
+
+
+def take(lock: IO[str], kind: int) -> bool:
+    """Take a lock, or return False where there are no locks. Raises BlockingIOError when somebody else has it."""
+    try:
+        fcntl.flock(lock, kind)
+    except OSError as error:
+        if error.errno in NO_LOCKS:
+            return False
+        raise
+    return True
 
 
 def check_places(out: Path, raw: str) -> None:

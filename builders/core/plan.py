@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import secrets
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...loaders.durable import write_json
+from ...loaders.durable import PART, sync_folder, write_json
 from ...loaders.folder import FolderError
 from .builder import Unit
 from .stage import Rejection
@@ -50,12 +51,26 @@ class Plan:
         return hashlib.sha256("\n".join(content).encode()).hexdigest()
 
     def save(self, path: Path) -> None:
+        write_json(path, self._content())
+
+    def create(self, path: Path) -> None:
+        """Save, unless there is a plan. Raises FileExistsError if there is, also when both were written at once."""
+        mine = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PART}")
+        write_json(mine, self._content())
+        try:
+            # Unlike a rename, a link never takes the place of another file, on network storage neither.
+            path.hardlink_to(mine)
+        finally:
+            mine.unlink()
+        sync_folder(path.parent)
+
+    def _content(self) -> dict[str, Any]:
         shards = [
             {"name": s.name, "size": s.size, "units": [[u.key, u.size, u.digest()] for u in s.units]}
             for s in self.shards
         ]
         rejections = [rejection.row() for rejection in self.rejections]
-        write_json(path, {"digest": self.digest(), "options": self.options, "shards": shards, "rejections": rejections})
+        return {"digest": self.digest(), "options": self.options, "shards": shards, "rejections": rejections}
 
 
 def make(found: Iterable[Unit | Rejection], options: Mapping[str, Any], shard_bytes: int) -> Plan:

@@ -41,6 +41,8 @@ class BuildReport:
     """A line for every config asked for of which nothing was found."""
     upgraded: list[str] = field(default_factory=list)
     """Packages that changed since the run that made the other shards."""
+    unfinished: str = ""
+    """Why the folder has no tables yet: other ranks still build."""
 
     def add(self, result: ShardResult) -> None:
         self.built += 1
@@ -54,6 +56,8 @@ class BuildReport:
 
     def lines(self) -> list[str]:
         """The closing words of a build."""
+        if self.unfinished:
+            return [self.unfinished, *self.empty, *self._pace()]
         told = ", ".join(f"{stage} {count:,}" for stage, count in self.stages.most_common())
         quarantine = (
             f"{self.rejected:,} rows in {self.out}/tables/quarantine.parquet ({told})" if told else "nothing left out"
@@ -62,8 +66,11 @@ class BuildReport:
         kept += [*self.empty, *self.decisions.lines()]
         if self.upgraded and self.built < self.shards:
             kept.append(f"the other shards were made with other versions ({', '.join(self.upgraded)})")
+        return [*kept, *self._pace()]
+
+    def _pace(self) -> list[str]:
         if not self.built:
-            return [*kept, "nothing was missing"]
+            return ["nothing was missing"]
         total = sum(self.seconds.values()) or 1.0
         each, name = (self.frames, "frame") if self.frames else (self.taken, "item")
         spent = [(stage, 100 * s / total, 1000 * s / max(each, 1)) for stage, s in self.seconds.most_common()]
@@ -76,7 +83,6 @@ class BuildReport:
         rate += f", {self.sound / self.elapsed / 60:,.1f} minutes of sound/s" if self.sound else ""
         pace = f"{rate}, {self.read_bytes / self.elapsed / 1e6:,.1f} MB/s read"
         return [
-            *kept,
             f"{self.built} shards in {self.elapsed:.1f} s: {pace}, peak {self.peak_memory >> 20} MB a worker",
             shares,
         ]

@@ -3,21 +3,23 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...loaders.durable import write_json
+from ...loaders.folder import FolderError
 from ...loaders.names import nearest
 from . import card
 from .builder import Builder, ReleaseOptions, Unit, find
 from .decisions import DECIDABLE
 from .engine import engine, engine_name
-from .out_folder import check_places, check_space, locked, whole_files_only
+from .out_folder import check_places, check_space
 from .plan import Plan, make, reconcile
+from .ranks import Hold, check_rank, held, share
 from .raw import Folder, open_raw
 from .report import BuildReport
-from .review import open_review
+from .review import Review, open_review
 from .shard import Progress, ShardJob, close_releases, is_done
 from .stage import Rejection
 from .versions import upgraded
@@ -25,6 +27,8 @@ from .writers import WRITERS
 
 LAYOUT = 3
 """Raised when the same release and options give other bytes than before."""
+SEEN_AFTER = 60.0
+"""Seconds after which network storage must show a file that another node has renamed."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,9 @@ class BuildOptions:
     """serial, processes, dask or ray; by default one of the first two, by the number of workers."""
     address: str = ""
     """Where a running Dask or Ray cluster answers; by default that engine starts `workers` processes here."""
+    rank: int = 0
+    world: int = 0
+    """Build only the shards of rank 0 <= rank < world, beside the other ranks; 0: all of them."""
     release: ReleaseOptions = field(default_factory=ReleaseOptions)
 
 
@@ -98,6 +105,7 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
     ValueError when review.jsonl holds a line that is no decision.
     """
     started = time.perf_counter()
+    check_rank(options.rank, options.world, options.engine)
     name = engine_name(options.engine, options.workers, options.address)
     options = replace(options, release=options.release.settled())
     builder, raw, fresh = make_plan(options)
@@ -108,35 +116,73 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
         reasons = wanted or "; ".join(sorted({r.reason for r in fresh.rejections})[:3]) or "no file fits its layout"
         raise FileNotFoundError(f"{options.raw}: nothing of {builder.title} to build here ({reasons})")
     check_places(options.out, options.raw)
-    with locked(options.out), whole_files_only(options.out):
-        plan_file = options.out / ".build" / "plan.json"
+    with held(options.out, options.rank, options.world) as hold:
         review = open_review(options.out)
-        size, retried = options.shard_mb << 20, review.retried
-        plan = review.hand_to(reconcile(fresh, plan_file, size, options.extend, retried))
-        digest = plan.options_digest()
-        jobs = [
-            ShardJob(
-                options.dataset, str(options.raw), options.out, options.release, options.format, s.digest(digest), s
-            )
-            for s in plan.shards
-        ]
-        missing = [job for job in jobs if not is_done(job, options.recheck)]
-        check_space(options.out, [unit for job in missing for unit in job.spec.units], builder)
-        if not plan_file.exists() or json.loads(plan_file.read_text())["digest"] != plan.digest():
-            plan.save(plan_file)
-        if missing:
-            (options.out / "checksums.sha256").unlink(missing_ok=True)
-        report = BuildReport(options.out, shards=len(plan.shards), upgraded=upgraded(options.out))
-        report.empty = empty_configs(plan)
-        total = sum(job.spec.size for job in jobs)
-        tell = progress(total, total - sum(job.spec.size for job in missing)) if progress else None
-        for result in engine(name, options.workers, options.address)(missing, tell):
-            report.add(result)
-        can = {name: builder.decidable(builder.config(name)) for name in plan.options["configs"]}
-        write_json(options.out / DECIDABLE, can)
-        report.decisions = card.finish(options.out, builder, plan, review, raw)
-        raw.close()
-        report.count()
-        report.elapsed = time.perf_counter() - started
-        report.record(name, options.workers)
+        plan, jobs = _planned(options, builder, fresh, review, hold)
+        own = share(jobs, options.rank, options.world) if options.world else jobs
+        with hold.whole_files_only(own):
+            missing = [job for job in own if not is_done(job, options.recheck)]
+            if missing:
+                (options.out / "checksums.sha256").unlink(missing_ok=True)
+            report = BuildReport(options.out, shards=len(plan.shards), upgraded=upgraded(options.out))
+            report.empty = empty_configs(plan)
+            total = sum(job.spec.size for job in own)
+            tell = progress(total, total - sum(job.spec.size for job in missing)) if progress else None
+            for result in engine(name, options.workers, options.address)(missing, tell):
+                report.add(result)
+            _await_shards(missing)
+            alone = hold.take_over()
+            absent = sum(not is_done(job) for job in jobs) if options.world else 0
+            if absent or not alone:
+                report.unfinished = hold.words(len(own), len(jobs), absent)
+            else:
+                _finish(report, builder, plan, review, raw)
+            report.elapsed = time.perf_counter() - started
+            with hold.planning():
+                report.record(name, options.workers)
     return report
+
+
+def _planned(
+    options: BuildOptions, builder: Builder, fresh: Plan, review: Review, hold: Hold
+) -> tuple[Plan, list[ShardJob]]:
+    """The plan of the folder, written down before the first shard, and its jobs. Ranks that start at once agree."""
+    file, size = options.out / ".build" / "plan.json", options.shard_mb << 20
+    with hold.planning():
+        first = not file.exists()
+        plan = review.hand_to(reconcile(fresh, file, size, options.extend, review.retried))
+        digest = plan.options_digest()
+        given = (options.dataset, str(options.raw), options.out, options.release, options.format)
+        jobs = [ShardJob(*given, spec.digest(digest), spec) for spec in plan.shards]
+        own = share(jobs, options.rank, options.world) if options.world else jobs
+        check_space(options.out, [unit for job in own if not is_done(job) for unit in job.spec.units], builder)
+        if not first and json.loads(file.read_text())["digest"] == plan.digest():
+            return plan, jobs
+        if hold.alone or hold.lock:
+            plan.save(file)
+        elif not first:
+            raise FolderError(f"{options.out}: the release grew. Build once without --rank, then go on with the ranks")
+        else:
+            try:
+                plan.create(file)
+            except FileExistsError:
+                return _planned(options, builder, fresh, review, hold)
+    return plan, jobs
+
+
+def _await_shards(built: Sequence[ShardJob]) -> None:
+    """Wait until this process sees what nodes say they wrote. Raises FolderError after a minute."""
+    until = time.monotonic() + SEEN_AFTER
+    for job in built:
+        while not is_done(job):
+            if time.monotonic() > until:
+                raise FolderError(f"{job.out}: {job.spec.name} was built but is not here. Run the same command again")
+            time.sleep(0.5)
+
+
+def _finish(report: BuildReport, builder: Builder, plan: Plan, review: Review, raw: Folder) -> None:
+    can = {name: builder.decidable(builder.config(name)) for name in plan.options["configs"]}
+    write_json(report.out / DECIDABLE, can)
+    report.decisions = card.finish(report.out, builder, plan, review, raw)
+    raw.close()
+    report.count()

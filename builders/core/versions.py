@@ -1,8 +1,12 @@
 """Versions of the packages that decide what a build writes: of this process, of an earlier run, of a node."""
 
+import hashlib
 import json
+import os
+import platform
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -39,3 +43,19 @@ def upgraded(out: Path) -> list[str]:
     before = json.loads(lines[-1]).get("versions", {}) if lines else {}
     now = deciding_versions()
     return changed(before, {name: now[name] for name in before if name in now})
+
+
+def node_versions() -> dict[str, str]:
+    """What decides the bytes that a node writes: packages, this package's code, the kind of processor."""
+    return deciding_versions() | {"facevox code": _code(), "processor": platform.machine()}
+
+
+@cache
+def _code() -> str:
+    """Short digest of this package's builders, models and loaders: two checkouts may carry the same version."""
+    home = Path(__file__).parents[2]
+    digest = hashlib.sha256()
+    for name in ("builders", "loaders", "models"):
+        for file in sorted((home / name).rglob("*.py")):
+            digest.update(os.fsencode(file.relative_to(home)) + file.read_bytes())
+    return digest.hexdigest()[:12]

@@ -66,7 +66,9 @@ def dask_worker(scheduler, tmp_path):
         preload.write_text(code)
         line = [sys.executable, "-m", "dask", "worker", "--scheduler-file", str(scheduler), "--nthreads", "1"]
         line += ["--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path), "--preload", str(preload)]
-        started.append(subprocess.Popen(line, stderr=subprocess.DEVNULL))
+        # On a full disk Python would leave cut-off bytecode files behind.
+        whole = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+        started.append(subprocess.Popen(line, stderr=subprocess.DEVNULL, env=whole))
         return started[-1]
 
     yield start
