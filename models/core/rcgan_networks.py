@@ -16,7 +16,7 @@ SIDE = 64
 """Pixels of a face."""
 
 
-class VoiceClassifier(nn.Module):
+class VoiceClassifierNetwork(nn.Module):
     """Mel spectrogram and its deltas (B, 2, 60, 41) -> logits (B, classes); `embed` gives the vector (B, 128).
 
     Three convolutions of 128 channels, each pooled 4x2 with the rim kept (else the third cannot be pooled), then 512,

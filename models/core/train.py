@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from ...loaders.folder import Folder
+from ...loaders.folder import Folder, FolderError
 from ...loaders.stream import Stream, StreamOptions
 from . import checkpoint
 from .device import DEVICES, PRECISIONS, choose
@@ -39,6 +39,10 @@ class TrainOptions:
     precision: str = field(default="auto", metadata={"help": "of the steps", "choices": PRECISIONS})
     where: str = field(default="", metadata={"help": "only samples whose facts fulfil this, as in age < 40"})
     limit: int = field(default=0, metadata={"help": "at most this many samples per split (0: all)"})
+    validation: str = field(default="validation", metadata={"help": "split to validate on"})
+    patience: int = field(
+        default=0, metadata={"help": "stop after so many validations without a better one (0: never)"}
+    )
     validate_every: int = field(default=1, metadata={"help": "epochs between validations (0: never)"})
     save_every: int = field(default=0, metadata={"help": "steps between checkpoints inside an epoch (0: none)"})
     max_steps: int = field(default=0, metadata={"help": "stop after this many steps in all (0: never)"})
@@ -99,7 +103,7 @@ def fit(options: TrainOptions, progress: bool = False) -> Report:
     run = Run(options)
     run.resume()
     with stoppable() as stopping:
-        while run.progress.epoch < run.epochs and not run.stopped:
+        while run.progress.epoch < run.epochs and not run.stopped and not run.at_rest:
             run.train_epoch(stopping, progress)
             if stopping.is_set():
                 raise KeyboardInterrupt
@@ -162,6 +166,11 @@ class Run:
             **self.reading,
         )
         self.stream = Stream(self.folder, options.config, "train", chosen, inputs=self.inputs)
+        if options.validate_every and options.validation not in (there := self.folder.splits(options.config)):
+            raise FolderError(
+                f"{self.folder}: config {options.config!r} has no split {options.validation!r} to validate on; there "
+                f"is: {', '.join(there)}. Name one by --validation, or give --validate-every 0"
+            )
         self.progress = Progress()
         self.identity = {
             "model": options.model,
@@ -177,6 +186,12 @@ class Run:
     @property
     def stopped(self) -> bool:
         return 0 < self.options.max_steps <= self.progress.step
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the last validations were all no better than one before."""
+        since = [line for line in self.progress.history if "merit" in line and line["epoch"] > self.progress.best_epoch]
+        return 0 < self.options.patience <= len(since)
 
     def resume(self) -> None:
         """Take up last.pt where there is one; else write what this run is to config.json."""
@@ -303,7 +318,7 @@ class Run:
 
     def _validate(self) -> dict[str, float]:
         """Mean merit and summed loss on the validation split; the model steps its schedulers with them."""
-        stream = plain_order(self.folder, self.options.config, "validation", self.inputs, **self.reading)
+        stream = plain_order(self.folder, self.options.config, self.options.validation, self.inputs, **self.reading)
         found = evaluate(self.model, stream, self.place)
         merit, loss = float(found["merit"].mean()), float(found["loss"].sum())
         self.model.end_epoch({"merit": merit, "loss": loss})

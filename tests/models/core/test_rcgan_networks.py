@@ -1,7 +1,7 @@
 """RC-GAN's networks: counts, shapes, ranges."""
 
 import torch
-from facevox.models.core.rcgan_networks import Autoencoder, Discriminator, Generator, VoiceClassifier
+from facevox.models.core.rcgan_networks import Autoencoder, Discriminator, Generator, VoiceClassifierNetwork
 from torch import nn
 
 
@@ -11,13 +11,13 @@ def count(module: nn.Module) -> int:
 
 def test_parameters_are_the_expected_ones():
     with torch.device("meta"):
-        networks = VoiceClassifier(), Autoencoder(), Generator(), Discriminator()
+        networks = VoiceClassifierNetwork(), Autoencoder(), Generator(), Discriminator()
         assert [count(network) for network in networks] == [758_153, 4_427_331, 11_285_379, 2_766_657]
 
 
 def test_shapes_and_ranges():
     voices, spectrograms = torch.randn(2, 128), torch.randn(2, 2, 60, 41)
-    classifier = VoiceClassifier().eval()
+    classifier = VoiceClassifierNetwork().eval()
     assert classifier(spectrograms).shape == (2, 9)
     embedded = classifier.embed(spectrograms)
     assert embedded.shape == (2, 128) and embedded.min() >= 0
@@ -29,7 +29,7 @@ def test_shapes_and_ranges():
 
 
 def test_the_penalty_is_that_of_dense_weights_alone():
-    classifier = VoiceClassifier()
+    classifier = VoiceClassifierNetwork()
     dense = [module.weight for module in classifier.modules() if isinstance(module, nn.Linear)]
     assert torch.isclose(classifier.weight_penalty(), 0.001 * sum((weight**2).sum() for weight in dense))
 

@@ -55,6 +55,20 @@ def steps_per_epoch(straight) -> int:
     return straight[0]["progress"]["step"] // EPOCHS
 
 
+def test_patience_ends_a_run_that_no_longer_gets_better(options, tmp_path):
+    still = replace(options, out=tmp_path, epochs=9, patience=2, settings=replace(SETTINGS, lr=0.0))
+    report = fit(still)
+    assert (report.best_epoch, report.epochs) == (1, 3)
+    assert fit(still).epochs == 3
+
+
+def test_a_folder_without_the_validation_split_says_what_to_do(options, tmp_path):
+    with pytest.raises(
+        FolderError, match=r"no split 'dev' to validate on; there is: train, .*Name one by --validation"
+    ):
+        fit(replace(options, out=tmp_path, validation="dev"))
+
+
 def test_a_run_leaves_its_four_files(options, tmp_path):
     report = fit(replace(options, out=tmp_path, epochs=2))
     assert report.home == tmp_path / "gender-mode6" / "seed0"
