@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         train,
         verify,
     )
-    from .api_publish import convert
+    from .api_publish import convert, publish
     from .loaders.folder import Folder, FolderError
     from .loaders.huggingface import load_dataset
     from .loaders.padding import Padding
@@ -43,6 +43,7 @@ _HOME = {
     "identity_batches": "api",
     "mix": "api",
     "open": "api",
+    "publish": "api_publish",
     "show": "api",
     "stats": "api",
     "stream": "api",
@@ -77,6 +78,7 @@ __all__ = [
     "load_dataset",
     "mix",
     "open",
+    "publish",
     "show",
     "stats",
     "stream",

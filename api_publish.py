@@ -1,8 +1,12 @@
 """A built folder on its way to others, as functions: what `facevox convert` and `facevox publish` do."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .loaders.folder import Folder
+
+if TYPE_CHECKING:
+    from .builders.core.publish import PublishReport
 
 
 def convert(
@@ -32,3 +36,33 @@ def convert(
 
         run(ConvertOptions(str(path), Path(out), format, workers), tell)
     return Folder(out)
+
+
+def publish(path: str | Path, repo: str, *, progress: bool = False, **options: Any) -> "PublishReport":
+    """Send a folder to a dataset repository of the Hugging Face Hub, or what is missing of it there.
+
+    facevox.publish("O", "user/name")
+    The folder is verified and its card checked first. The repository is private and gated (gated="manual" or "auto");
+    public=True and gated="" open it. `options` are those of `PublishOptions`. The token is that of `hf auth login` or
+    HF_TOKEN. Raises FolderError for a folder that is not fit, PermissionError without a token or right,
+    ConnectionError when the hub cannot be reached: the same call resumes.
+    """
+    from dataclasses import fields
+
+    from tqdm import tqdm
+
+    from .builders.core.publish import PublishOptions, prepared
+    from .builders.core.publish import publish as run
+    from .loaders.names import check_options
+
+    check_options("publish", options, [field.name for field in fields(PublishOptions)])
+    bar_options: dict[str, Any] = {
+        "unit": "B",
+        "unit_scale": True,
+        "leave": False,
+        "disable": None if progress else True,
+    }
+    with tqdm(desc="verifying", **bar_options) as bar:
+        parcel = prepared(PublishOptions(Path(path), repo, **options), bar.update)
+    with tqdm(desc="publishing", total=parcel.size, **bar_options) as bar:
+        return run(parcel, bar.update)

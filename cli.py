@@ -21,7 +21,13 @@ The same build or train command again resumes after any interruption. Errors are
 
 FORGED_BESIDE = ("calibration", "faults")
 EXTRAS = {"skimage": "forge", "scipy": "forge", "starlette": "review", "uvicorn": "review"}
-RESUMED = (cli_build.build_folder, cli_collect.collect_folder, cli_publish.convert_folder, cli_train.train_model)
+RESUMED = (
+    cli_build.build_folder,
+    cli_collect.collect_folder,
+    cli_publish.convert_folder,
+    cli_publish.publish_folder,
+    cli_train.train_model,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""`facevox verify` and `facevox convert`: a built folder on its way to others."""
+"""`facevox verify`, `convert` and `publish`: a built folder on its way to others."""
 
 import argparse
 import os
@@ -21,6 +21,17 @@ CONVERT = """Write a built folder in another format: the same samples, facts, by
 
 The raw release is not needed. Where O has its .build, P equals byte for byte what `facevox build --format parquet`
 would give, and builds resume in it. The same command again resumes after any interruption. O may be a remote place."""
+
+
+PUBLISH = """Send a built folder to a dataset repository of the Hugging Face Hub; run it again to resume.
+
+  facevox publish O user/name --dry-run      what would be sent, and under which terms; nothing is sent
+  facevox publish O user/name                private, access granted by hand
+  facevox publish O user/name --public       everybody sees the card; data still for those who were granted access
+
+The folder is verified and its card checked first: licence, consent, intended use, bias. Faces and voices are biometric
+data, so the repository is private and gated before any data is there. Of working state and people's decisions nothing is
+sent but, with --with-review, review.jsonl. The token is that of `hf auth login` or HF_TOKEN; HF_ENDPOINT names the hub."""
 
 
 def add(commands: Any) -> None:
@@ -47,6 +58,28 @@ def add(commands: Any) -> None:
     convert.add_argument("--format", required=True, metavar="FORMAT", help="tar (WebDataset), parquet or arrow")
     convert.add_argument("--workers", type=int, default=_cores(), help="processes (default: one per core)")
     convert.set_defaults(run=convert_folder)
+    publish = commands.add_parser(
+        "publish", help="send a folder to a hub: private, gated, checked", description=PUBLISH, formatter_class=raw
+    )
+    _add_publish(publish)
+
+
+def _add_publish(publish: argparse.ArgumentParser) -> None:
+    publish.add_argument("folder", type=Path, help="a built dataset folder")
+    publish.add_argument("repo", help="the repository, USER/NAME or ORGANISATION/NAME; made if it is not there")
+    publish.add_argument("--dry-run", action="store_true", help="print what would be sent and the terms; send nothing")
+    publish.add_argument(
+        "--gated", choices=("manual", "auto"), default="manual", help="who asks is let in by hand or by itself"
+    )
+    publish.add_argument("--open", action="store_true", help="ask nobody who they are (not for biometric data)")
+    publish.add_argument("--public", action="store_true", help="let everybody see the repository")
+    publish.add_argument("--yes", action="store_true", help="do not ask again about --open and --public")
+    publish.add_argument("--with-review", action="store_true", help="send review.jsonl, with the names of who decided")
+    publish.add_argument(
+        "--sample", type=_share, metavar="N|SHARE", help="read only some samples before sending, as `facevox verify`"
+    )
+    publish.add_argument("--workers", type=int, default=_cores(), help="threads that hash (default: one per core)")
+    publish.set_defaults(run=publish_folder)
 
 
 def _cores() -> int:
@@ -86,3 +119,40 @@ def convert_folder(options: argparse.Namespace) -> int:
         report = convert(ConvertOptions(options.folder, options.out, options.format, options.workers), tell)
     print(*report.lines(), sep="\n")
     return 0
+
+
+def publish_folder(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from .builders.core.publish import PublishOptions, prepared, publish
+
+    chosen = PublishOptions(
+        options.folder,
+        options.repo,
+        "" if options.open else options.gated,
+        options.public,
+        options.with_review,
+        options.sample,
+        options.workers,
+    )
+    with tqdm(unit="B", unit_scale=True, desc="verifying", leave=False, disable=None) as bar:
+        parcel = prepared(chosen, bar.update)
+    if options.dry_run:
+        print(*parcel.lines(), sep="\n")
+        return 0
+    if (options.open or options.public) and not options.yes and not _confirmed(parcel.lines()[-6:], options.repo):
+        print("nothing was sent")
+        return 1
+    with tqdm(total=parcel.size, unit="B", unit_scale=True, desc="publishing", leave=False, disable=None) as bar:
+        report = publish(parcel, bar.update)
+    print(*report.lines(), sep="\n")
+    return 0
+
+
+def _confirmed(terms: list[str], repo: str) -> bool:
+    """Whether somebody types the repository's name after having read the terms."""
+    print(*terms, sep="\n")
+    try:
+        return input(f"Faces and voices become easier to see for others. Type {repo} to go on: ").strip() == repo
+    except EOFError:
+        return False

@@ -216,6 +216,11 @@ def _never_null(table: str) -> set[str]:
     return (COLUMNS[table] & NEVER_NULL) - ({"split"} if table == "identities" else set())
 
 
+def checksums(folder: Folder) -> dict[str, str]:
+    """sha256 by file name, as checksums.sha256 of a finished folder lists them. Raises FolderError without the list."""
+    return _sums(folder)[0]
+
+
 def _sums(folder: Folder) -> tuple[dict[str, str], list[str]]:
     """Digest by file name, and a problem where the list is not written as builds write it."""
     file = folder.path / "checksums.sha256"

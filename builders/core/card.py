@@ -17,6 +17,7 @@ from ...loaders.folder import Folder as DatasetFolder
 from ...loaders.sample import SPLITS, Config
 from ...loaders.statistics import Statistics, described, statistics
 from . import croissant
+from .access_terms import access_terms
 from .builder import Builder
 from .folder_tables import (
     MANIFEST,
@@ -184,7 +185,8 @@ def _front_matter(builder: Builder, configs: tuple[Config, ...], totals: Totals,
     about: dict[str, Any] = {"pretty_name": builder.title, "license": builder.licence, "tags": list(builder.tags)}
     if totals.forged:
         about |= {"pretty_name": f"{builder.title} (forged)", "license": "other", "license_name": "forged-by-facevox"}
-    return {**about, "configs": blocks, "dataset_info": infos}
+    terms = access_terms(builder.card(), totals.forged)
+    return {**about, **terms, "configs": blocks, "dataset_info": infos}
 
 
 FORGED = """> **Nobody in this folder exists.** It was built from a release that facevox forged in the layout of

@@ -92,17 +92,17 @@ def as_bytes(document: Mapping[str, Any]) -> bytes:
 def _terms(builder: Builder, forged: bool) -> dict[str, Any]:
     """Description, licence, citation and the responsible-AI properties, in the words of the dataset's card."""
     sections = card_sections(builder.card())
-    paragraphs = {name: _paragraphs(text) for name, text in sections.items()}
-    use = paragraphs.get("Intended use", [])
-    personal = [*paragraphs.get("Licence and consent", []), *(text for text in use if "biometric" in text.lower())]
+    told = {name: paragraphs(text) for name, text in sections.items()}
+    use = told.get("Intended use", [])
+    personal = [*told.get("Licence and consent", []), *(text for text in use if "biometric" in text.lower())]
     mark = FORGED if forged else ""
     found = {
-        "description": mark + " ".join(paragraphs.get("What it is", [builder.title])[:1]),
+        "description": mark + " ".join(told.get("What it is", [builder.title])[:1]),
         "license": "forged by facevox" if forged else LICENCES.get(builder.licence, builder.licence),
         "citeAs": "\n".join(re.findall(r"^@\w+\{.*?^\}", sections.get("Citation", ""), re.M | re.S)),
         "rai:personalSensitiveInformation": [mark + text for text in personal],
         "rai:dataUseCases": [mark + text for text in use],
-        "rai:dataBiases": [mark + text for text in paragraphs.get("Bias", [])],
+        "rai:dataBiases": [mark + text for text in told.get("Bias", [])],
     }
     return {name: value for name, value in found.items() if value}
 
@@ -113,7 +113,8 @@ def card_sections(card: str) -> dict[str, str]:
     return dict(zip(pieces[1::2], (text.strip() for text in pieces[2::2]), strict=True))
 
 
-def _paragraphs(text: str) -> list[str]:
+def paragraphs(text: str) -> list[str]:
+    """Paragraphs and list items of Markdown, each as one line."""
     return [" ".join(part.split()) for part in re.split(r"\n\s*\n|\n(?=- )", text) if part.strip()]
 
 

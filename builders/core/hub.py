@@ -1,0 +1,119 @@
+"""A dataset repository on the Hugging Face Hub, or on another server that speaks its API (`HF_ENDPOINT`)."""
+
+import hashlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .publish_check import Sent
+
+SMALL = 16 << 20
+"""Files above are kept by sha256 at the hub; of smaller ones it may give git's own hash only."""
+
+
+@dataclass(frozen=True)
+class There:
+    """A file as the hub lists it."""
+
+    size: int
+    sha256: str
+    """"" where the hub keeps it as a plain git file."""
+    blob: str
+    """git's hash of the file, or of what stands for it."""
+
+
+class Hub:
+    """One repository, with errors in words: no token, no right, no network."""
+
+    def __init__(self, repo: str) -> None:
+        from huggingface_hub import HfApi
+        from huggingface_hub.utils import disable_progress_bars
+
+        if not sys.stderr.isatty():
+            disable_progress_bars()
+        self.repo, self.api = repo, HfApi(library_name="facevox")
+
+    @property
+    def url(self) -> str:
+        return f"{self.api.endpoint}/datasets/{self.repo}"
+
+    def who(self) -> str:
+        """The name that the token of `hf auth login` or HF_TOKEN belongs to. Raises PermissionError without one."""
+        with _in_words(self.repo, self.api.endpoint):
+            return str(self.api.whoami()["name"])
+
+    def make(self) -> bool:
+        """Make the repository, private, unless it is there; returns whether it is new."""
+        with _in_words(self.repo, self.api.endpoint):
+            if self.api.repo_exists(self.repo, repo_type="dataset"):
+                return False
+            self.api.create_repo(self.repo, repo_type="dataset", private=True)
+            return True
+
+    def set_access(self, private: bool, gated: str) -> None:
+        """Who may see it: `gated` is manual, auto or "" for nobody asked."""
+        with _in_words(self.repo, self.api.endpoint):
+            gate: Any = gated or False
+            self.api.update_repo_settings(self.repo, repo_type="dataset", private=private, gated=gate)
+
+    def files(self) -> dict[str, There]:
+        """Every file of the repository, by name."""
+        with _in_words(self.repo, self.api.endpoint):
+            tree = list(self.api.list_repo_tree(self.repo, repo_type="dataset", recursive=True))
+        found = [entry for entry in tree if hasattr(entry, "blob_id")]
+        return {f.path: There(f.size, f.lfs.sha256 if f.lfs else "", f.blob_id) for f in found}
+
+    def commit(self, folder: Path, files: Sequence[Sent], removed: Sequence[str], message: str) -> None:
+        """Send files and remove others, all at once or not at all; what was uploaded before is not sent again."""
+        from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+        added = [CommitOperationAdd(sent.name, folder / sent.name) for sent in files]
+        gone = [CommitOperationDelete(name) for name in removed]
+        if added or gone:
+            with _in_words(self.repo, self.api.endpoint):
+                self.api.create_commit(self.repo, [*added, *gone], commit_message=message, repo_type="dataset")
+
+
+def is_there(folder: Path, sent: Sent, there: Mapping[str, There]) -> bool:
+    """Whether the hub holds this very content under this name."""
+    found = there.get(sent.name)
+    if found is None or found.size != sent.size:
+        return False
+    if found.sha256 or sent.size > SMALL:
+        return found.sha256 == sent.sha256
+    return found.blob == git_hash((folder / sent.name).read_bytes())
+
+
+def git_hash(data: bytes) -> str:
+    """git's name of a file's content: SHA-1 over `blob`, size and content."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+@contextmanager
+def _in_words(repo: str, endpoint: str) -> Iterator[None]:
+    """Errors of the hub's client as one line that says what to do; no token is ever part of it."""
+    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
+
+    login = "run `hf auth login` or set HF_TOKEN to a token that may write"
+    try:
+        yield
+    except LocalTokenNotFoundError:
+        raise PermissionError(f"{repo}: no token for {endpoint}; {login}") from None
+    except OfflineModeIsEnabled:
+        raise ConnectionError(f"{repo}: HF_HUB_OFFLINE is set; unset it to publish") from None
+    except HfHubHTTPError as error:
+        status = getattr(getattr(error, "response", None), "status_code", 0)
+        if status == 401:
+            raise PermissionError(f"{repo}: {endpoint} does not know the token, or there is none; {login}") from None
+        if status == 403:
+            raise PermissionError(f"{repo}: the token has no right to write there (HTTP 403); {login}") from None
+        told = f"HTTP {status}: {str(getattr(error, 'server_message', '') or '')[:200]}".rstrip(": ")
+        raise ConnectionError(f"{repo}: {endpoint} answered {told}. Run the same command to resume") from None
+    except HfHubHTTPError.__bases__ as error:
+        if isinstance(error, OSError) and error.filename:
+            raise
+        kind = type(error).__name__
+        raise ConnectionError(f"{repo}: no answer from {endpoint} ({kind}). Run the same command to resume") from None
