@@ -29,9 +29,10 @@ PUBLISH = """Send a built folder to a dataset repository of the Hugging Face Hub
   facevox publish O user/name                private, access granted by hand
   facevox publish O user/name --public       everybody sees the card; data still for those who were granted access
 
-The folder is verified and its card checked first: licence, consent, intended use, bias. Faces and voices are biometric
-data, so the repository is private and gated before any data is there. Of working state and people's decisions nothing is
-sent but, with --with-review, review.jsonl. The token is that of `hf auth login` or HF_TOKEN; HF_ENDPOINT names the hub."""
+The folder is verified and its card checked first: licence, consent, intended use, bias. Faces and voices are
+biometric data, so the repository is private and gated before any data is there. Of working state and people's
+decisions nothing is sent but, with --with-review, review.jsonl. The token is that of `hf auth login` or HF_TOKEN;
+HF_ENDPOINT names the hub."""
 
 
 def add(commands: Any) -> None:
