@@ -62,7 +62,7 @@ class Hub:
     def files(self) -> dict[str, There]:
         """Every file of the repository, by name."""
         with _in_words(self.repo, self.api.endpoint):
-            tree = list(self.api.list_repo_tree(self.repo, repo_type="dataset", recursive=True))
+            tree: list[Any] = list(self.api.list_repo_tree(self.repo, repo_type="dataset", recursive=True))
         found = [entry for entry in tree if hasattr(entry, "blob_id")]
         return {f.path: There(f.size, f.lfs.sha256 if f.lfs else "", f.blob_id) for f in found}
 
@@ -97,6 +97,8 @@ def _in_words(repo: str, endpoint: str) -> Iterator[None]:
     """Errors of the hub's client as one line that says what to do; no token is ever part of it."""
     from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
 
+    # The client's own errors and, below them, those of the HTTP library that it brings: which one depends on its version.
+    transport: Any = HfHubHTTPError.__bases__
     login = "run `hf auth login` or set HF_TOKEN to a token that may write"
     try:
         yield
@@ -112,7 +114,7 @@ def _in_words(repo: str, endpoint: str) -> Iterator[None]:
             raise PermissionError(f"{repo}: the token has no right to write there (HTTP 403); {login}") from None
         told = f"HTTP {status}: {str(getattr(error, 'server_message', '') or '')[:200]}".rstrip(": ")
         raise ConnectionError(f"{repo}: {endpoint} answered {told}. Run the same command to resume") from None
-    except HfHubHTTPError.__bases__ as error:
+    except transport as error:
         if isinstance(error, OSError) and error.filename:
             raise
         kind = type(error).__name__
