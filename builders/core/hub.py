@@ -30,7 +30,7 @@ class Hub:
 
     def __init__(self, repo: str) -> None:
         from huggingface_hub import HfApi
-        from huggingface_hub.utils import disable_progress_bars
+        from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
 
         if not sys.stderr.isatty():
             disable_progress_bars()
@@ -97,7 +97,7 @@ def _in_words(repo: str, endpoint: str) -> Iterator[None]:
     """Errors of the hub's client as one line that says what to do; no token is ever part of it."""
     from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
 
-    # The client's own errors and, below them, those of the HTTP library that it brings: which one depends on its version.
+    # Its own errors and, below them, those of the HTTP library that it brings, which differ by version.
     transport: Any = HfHubHTTPError.__bases__
     login = "run `hf auth login` or set HF_TOKEN to a token that may write"
     try:
