@@ -56,7 +56,7 @@ def build(
     options = BuildOptions(
         dataset,
         str(raw),
-        Path(out),
+        out,
         tuple(configs),
         format,
         shard_mb,

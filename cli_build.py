@@ -22,7 +22,9 @@ def add_build(parser: argparse.ArgumentParser, given: Sequence[str]) -> None:
     )
     parser.add_argument("dataset", help="which dataset", metavar="DATASET")
     parser.add_argument("--raw", required=True, help="the release folder (archives stay packed)")
-    parser.add_argument("--out", required=True, type=Path, help="the dataset folder to make, resume or extend")
+    parser.add_argument(
+        "--out", required=True, help="the dataset folder to make, resume or extend: a path, or s3://bucket/O"
+    )
     parser.add_argument(
         "--config",
         action="append",

@@ -35,6 +35,8 @@ class Fault:
     text: str
     again: bool
     wait: float = 0.0
+    absent: bool = False
+    """Whether the file is not there."""
 
 
 class Place:
@@ -216,9 +218,9 @@ def _refused(status: int, after: str) -> Fault | None:
     if status in (200, 206):
         return None
     if status in (404, 410):
-        return Fault(f"HTTP {status}: it is not there", False)
+        return Fault(f"HTTP {status}: it is not there", False, absent=True)
     if status in (401, 403):
-        return Fault(f"HTTP {status}: no permission to read it; give the place its credentials", False)
+        return Fault(f"HTTP {status}: no permission; give the place its credentials", False)
     if status == 416:
         return Fault("HTTP 416: it ends before the bytes asked for, so it is cut short or was changed", False)
     wait = float(after) if after.isdecimal() else 0.0
@@ -248,10 +250,10 @@ def fault_of(error: BaseException) -> Fault:
     told = response.get("Error", {}).get("Code", "") if isinstance(response, dict) else ""
     code = f" {told}" if re.fullmatch(r"[A-Za-z0-9.]{1,40}", told) else ""
     if isinstance(error, FileNotFoundError):
-        return Fault(f"it is not there{code}", False)
+        return Fault(f"it is not there{code}", False, absent=True)
     name = type(error).__name__
     if isinstance(error, PermissionError) or "Credentials" in name:
-        return Fault(f"no permission to read it ({name}{code}); give the place its credentials", False)
+        return Fault(f"no permission ({name}{code}); give the place its credentials", False)
     if "InvalidRange" in told:
         return Fault("it ends before the bytes asked for, so it is cut short or was changed", False)
     if isinstance(error, TimeoutError):

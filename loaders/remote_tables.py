@@ -49,7 +49,7 @@ def fetched(place: Place, cache: CacheOptions) -> Path:
 
 def _sums(place: Place) -> bytes:
     found = place.ask(SUMS, None)
-    if isinstance(found, Fault) and not found.again and "not there" in found.text:
+    if isinstance(found, Fault) and found.absent:
         raise FolderError(
             f"{place}: no dataset folder, or its build has not finished ({SUMS} is missing). Pass the place that "
             "`facevox build` was given as --out"

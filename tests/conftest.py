@@ -3,7 +3,10 @@
 import fcntl
 import os
 import shutil
+import socket
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -136,3 +139,28 @@ def tree():
         }
 
     return read
+
+
+@pytest.fixture(scope="session")
+def s3():
+    """An S3-compatible server with one bucket; the options that reach it."""
+    import fsspec
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    options = {"endpoint_url": f"http://127.0.0.1:{port}", "key": "AKIAFAKE", "secret": "hush-hush"}
+    try:
+        for _ in range(300):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        fsspec.filesystem("s3", **options).mkdir("s3://faces")
+        yield options
+    finally:
+        server.kill()
+        server.wait()

@@ -4,13 +4,14 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .builder import Unit
 from .plan import Plan, ShardSpec
 from .run import BuildOptions, empty_configs, make_plan
 from .shard import ShardJob, build
+from .store import destination
 
 PROBES = 3
 """Units built for real (first, middle and last by size) to learn bytes and seconds."""
@@ -56,7 +57,7 @@ def estimate(options: BuildOptions) -> Estimate:
     found.empty = empty_configs(plan)
     for unit in units:
         found.samples[unit.config, unit.split] += unit.samples
-    found.free_bytes = shutil.disk_usage(_existing(options.out)).free
+    found.free_bytes = shutil.disk_usage(_existing(destination(options.out).folder)).free
     chosen = sorted(units, key=lambda unit: (unit.size, unit.key))
     probes = {unit.key: unit for unit in chosen[:: max(1, len(chosen) // PROBES)][:PROBES]}
     if probes:
@@ -73,8 +74,9 @@ def _probe(options: BuildOptions, plan: Plan, units: list[Unit]) -> tuple[int, i
     with tempfile.TemporaryDirectory(prefix="facevox-probe-") as folder:
         for unit in units:
             spec = ShardSpec(f"{unit.config}/{unit.split}-{size:05d}", unit.config, unit.split, (unit,))
-            out = replace(options, out=Path(folder))
-            job = ShardJob(out.dataset, str(out.raw), out.out, out.release, out.format, plan.digest(), spec)
+            job = ShardJob(
+                options.dataset, str(options.raw), Path(folder), options.release, options.format, plan.digest(), spec
+            )
             written += build(job).written_bytes
             size += unit.size
     return size, written, time.perf_counter() - started

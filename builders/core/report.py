@@ -20,6 +20,8 @@ class BuildReport:
     """What a run did: counts over the whole folder, and what this run took."""
 
     out: Path
+    place: str = ""
+    """Where the folder is, in words."""
     samples: int = 0
     rejected: int = 0
     shards: int = 0
@@ -60,9 +62,9 @@ class BuildReport:
             return [self.unfinished, *self.empty, *self._pace()]
         told = ", ".join(f"{stage} {count:,}" for stage, count in self.stages.most_common())
         quarantine = (
-            f"{self.rejected:,} rows in {self.out}/tables/quarantine.parquet ({told})" if told else "nothing left out"
+            f"{self.rejected:,} rows in {self.place}/tables/quarantine.parquet ({told})" if told else "nothing left out"
         )
-        kept = [f"{self.samples:,} samples kept, {quarantine}; {self.shards} shards in {self.out}"]
+        kept = [f"{self.samples:,} samples kept, {quarantine}; {self.shards} shards in {self.place}"]
         kept += [*self.empty, *self.decisions.lines()]
         if self.upgraded and self.built < self.shards:
             kept.append(f"the other shards were made with other versions ({', '.join(self.upgraded)})")

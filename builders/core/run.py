@@ -22,6 +22,7 @@ from .report import BuildReport
 from .review import Review, open_review
 from .shard import Progress, ShardJob, close_releases, is_done
 from .stage import Rejection
+from .store import Destination, destination
 from .versions import upgraded
 from .writers import WRITERS
 
@@ -37,7 +38,8 @@ class BuildOptions:
 
     dataset: str
     raw: str
-    out: Path
+    out: str | Path
+    """A folder, or a remote place such as s3://bucket/O."""
     configs: tuple[str, ...] = ()
     format: str = "tar"
     shard_mb: int = 1024
@@ -115,21 +117,31 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
         wanted = f"nobody is left by --subjects {options.release.subjects}" if options.release.subjects else ""
         reasons = wanted or "; ".join(sorted({r.reason for r in fresh.rejections})[:3]) or "no file fits its layout"
         raise FileNotFoundError(f"{options.raw}: nothing of {builder.title} to build here ({reasons})")
-    check_places(options.out, options.raw)
-    with held(options.out, options.rank, options.world) as hold:
-        review = open_review(options.out)
-        plan, jobs = _planned(options, builder, fresh, review, hold)
+    to = destination(options.out)
+    out, store = to.folder, to.store
+    if store and options.world:
+        raise ValueError(f"{store}: ranks share a folder that all of them see; build into a place without --rank")
+    check_places(out, options.raw)
+    with held(out, options.rank, options.world) as hold:
+        if store:
+            store.bring_back(out)
+        review = open_review(out)
+        plan, jobs = _planned(options, to, builder, fresh, review, hold)
         own = share(jobs, options.rank, options.world) if options.world else jobs
         with hold.whole_files_only(own):
             missing = [job for job in own if not is_done(job, options.recheck)]
             if missing:
-                (options.out / "checksums.sha256").unlink(missing_ok=True)
-            report = BuildReport(options.out, shards=len(plan.shards), upgraded=upgraded(options.out))
+                (out / "checksums.sha256").unlink(missing_ok=True)
+                if store:
+                    store.begin(out)
+            report = BuildReport(out, str(store or out), shards=len(plan.shards), upgraded=upgraded(out))
             report.empty = empty_configs(plan)
             total = sum(job.spec.size for job in own)
             tell = progress(total, total - sum(job.spec.size for job in missing)) if progress else None
             for result in engine(name, options.workers, options.address)(missing, tell):
                 report.add(result)
+            if store:
+                store.look_again()
             _await_shards(missing)
             alone = hold.take_over()
             absent = sum(not is_done(job) for job in jobs) if options.world else 0
@@ -140,33 +152,38 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
             report.elapsed = time.perf_counter() - started
             with hold.planning():
                 report.record(name, options.workers)
+            if store:
+                store.finish(out)
     return report
 
 
 def _planned(
-    options: BuildOptions, builder: Builder, fresh: Plan, review: Review, hold: Hold
+    options: BuildOptions, to: Destination, builder: Builder, fresh: Plan, review: Review, hold: Hold
 ) -> tuple[Plan, list[ShardJob]]:
     """The plan of the folder, written down before the first shard, and its jobs. Ranks that start at once agree."""
-    file, size = options.out / ".build" / "plan.json", options.shard_mb << 20
+    file, size = to.folder / ".build" / "plan.json", options.shard_mb << 20
     with hold.planning():
         first = not file.exists()
         plan = review.hand_to(reconcile(fresh, file, size, options.extend, review.retried))
         digest = plan.options_digest()
-        given = (options.dataset, str(options.raw), options.out, options.release, options.format)
-        jobs = [ShardJob(*given, spec.digest(digest), spec) for spec in plan.shards]
+        given = (options.dataset, str(options.raw), to.folder, options.release, options.format)
+        jobs = [ShardJob(*given, spec.digest(digest), spec, store=to.store) for spec in plan.shards]
         own = share(jobs, options.rank, options.world) if options.world else jobs
-        check_space(options.out, [unit for job in own if not is_done(job) for unit in job.spec.units], builder)
+        here = [job for job in own if not is_done(job)]
+        if to.store:
+            here = sorted(here, key=lambda job: job.spec.size)[-options.workers :]
+        check_space(to.folder, [unit for job in here for unit in job.spec.units], builder)
         if not first and json.loads(file.read_text())["digest"] == plan.digest():
             return plan, jobs
         if hold.alone or hold.lock:
             plan.save(file)
         elif not first:
-            raise FolderError(f"{options.out}: the release grew. Build once without --rank, then go on with the ranks")
+            raise FolderError(f"{to.folder}: the release grew. Build once without --rank, then go on with the ranks")
         else:
             try:
                 plan.create(file)
             except FileExistsError:
-                return _planned(options, builder, fresh, review, hold)
+                return _planned(options, to, builder, fresh, review, hold)
     return plan, jobs
 
 

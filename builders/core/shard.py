@@ -24,6 +24,7 @@ from .review import applied, in_force, left_out
 from .review import digest as review_digest
 from .source_files import Checksums
 from .stage import Attempts, Clock, Rejection
+from .store import Store
 from .writers import WRITERS, ShardWriter, facts_json
 
 
@@ -40,6 +41,8 @@ class ShardJob:
     spec: ShardSpec
     base: str = ""
     """Where a relative `raw` starts, for a process that runs elsewhere."""
+    store: Store | None = None
+    """The remote place that takes finished shards; `out` then holds those under way."""
 
     @property
     def sidecar(self) -> Path:
@@ -84,10 +87,19 @@ def is_done(job: ShardJob, recheck: bool = False) -> bool:
         return False
     if sidecar["file"] is None:
         return not recheck
-    file = job.out / sidecar["file"]
-    if not file.is_file() or file.stat().st_size != sidecar["size"]:
+    if _stored_size(job, sidecar["file"]) != sidecar["size"]:
         return False
-    return not recheck or (not sidecar["rejections"] and file_sha256(file) == sidecar["sha256"])
+    return not recheck or (not sidecar["rejections"] and _stored_sound(job, sidecar["file"], sidecar["sha256"]))
+
+
+def _stored_size(job: ShardJob, name: str) -> int | None:
+    if job.store:
+        return job.store.sizes.get(name)
+    return (job.out / name).stat().st_size if (job.out / name).is_file() else None
+
+
+def _stored_sound(job: ShardJob, name: str, digest: str) -> bool:
+    return job.store.is_sound(name, digest) if job.store else file_sha256(job.out / name) == digest
 
 
 def peak_memory() -> int:
@@ -149,6 +161,9 @@ def build(job: ShardJob, progress: Progress | None = None) -> ShardResult:
             sidecar = _publish(writer, job, relative, samples)
         sidecar |= {"units": len(job.spec.units), "rejections": [r.row() for r in rejections]}
         write_json(job.sidecar, sidecar, mark)
+    if job.store:
+        with clock("upload"):
+            job.store.take(job.out, relative, job.sidecar.relative_to(job.out).as_posix(), sidecar["file"] or "")
     result.samples, result.rejected, result.written_bytes = len(samples), len(rejections), sidecar["size"]
     result.frames = sum(max((len(f["frame_offset"]) for f in row["fields"]), default=0) for row in samples)
     result.sound = _sound(samples, config)

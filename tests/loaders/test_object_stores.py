@@ -1,8 +1,5 @@
 """Folders in an S3-compatible store (moto, a process of its own), on a stand-in of the hub, and in memory."""
 
-import socket
-import subprocess
-import sys
 import time
 
 import fsspec
@@ -13,29 +10,6 @@ from facevox.loaders.range_cache import CacheOptions
 from facevox.loaders.stream import Stream, StreamOptions
 
 MEDIA = ("visual.webp", "mic1.flac")
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory):
-    """An S3-compatible server with one bucket; the options that reach it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    options = {"endpoint_url": f"http://127.0.0.1:{port}", "key": "AKIAFAKE", "secret": "hush-hush"}
-    try:
-        for _ in range(300):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
-        fsspec.filesystem("s3", **options).mkdir("s3://faces")
-        yield options
-    finally:
-        server.kill()
-        server.wait()
 
 
 @pytest.fixture(autouse=True)
