@@ -166,7 +166,7 @@ def _finished(scratch: Path) -> Iterator[str]:
     """What `finish` copies: neither shards and sidecars, which are there, nor what belongs to this machine."""
     for file in sorted(scratch.rglob("*")):
         name = file.relative_to(scratch).as_posix()
-        skipped = name in (SUMS, ".build/lock", "review.jsonl") or name.startswith((".build/shards/", "data/"))
+        skipped = name in (SUMS, "review.jsonl") or file.name.endswith("lock") or name.startswith((".build/shards/", "data/"))
         if file.is_file() and not skipped and not name.endswith(PART):
             yield name
 
