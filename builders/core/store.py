@@ -166,8 +166,8 @@ def _finished(scratch: Path) -> Iterator[str]:
     """What `finish` copies: neither shards and sidecars, which are there, nor what belongs to this machine."""
     for file in sorted(scratch.rglob("*")):
         name = file.relative_to(scratch).as_posix()
-        skipped = name in (SUMS, "review.jsonl") or file.name.endswith("lock") or name.startswith((".build/shards/", "data/"))
-        if file.is_file() and not skipped and not name.endswith(PART):
+        there = name in (SUMS, "review.jsonl") or name.startswith((".build/shards/", "data/"))
+        if file.is_file() and not there and not name.endswith(("lock", PART)):
             yield name
 
 
