@@ -20,7 +20,7 @@ FORMAT = 1
 """Raised when older checkpoints can no longer be resumed."""
 OLD_BEGINNING = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """How files of torch.save began before torch 1.6."""
-MUST_MATCH = ("model", "folder", "config", "seed", "batch_size", "where", "limit")
+MUST_MATCH = ("model", "folder", "config", "seed", "batch_size", "where", "limit", "initial")
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
@@ -85,8 +85,11 @@ def check_match(path: Path, state: Mapping[str, Any], wanted: Mapping[str, Any])
     """Raise ValueError naming the first thing in which a checkpoint differs from the run that would go on."""
     advice = "Give what it was made with to resume, or choose another --out"
     for name in MUST_MATCH:
-        if state[name] != wanted[name]:
-            was, now = (str(value[name])[:16] if name == "folder" else repr(value[name]) for value in (state, wanted))
+        if state.get(name, "") != wanted[name]:
+            was, now = (
+                str(value.get(name, ""))[:16] if name == "folder" else repr(value.get(name, ""))
+                for value in (state, wanted)
+            )
             what = "data folder of digest" if name == "folder" else name
             raise ValueError(f"{path}: made with {what} {was}, now {now}. {advice}")
     for name, now in wanted["options"].items():

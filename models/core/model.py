@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -67,6 +68,14 @@ def check_fields(sample: Mapping[str, Any], wanted: Iterable[str], reader: str) 
             )
 
 
+@dataclass(frozen=True)
+class Pretrained:
+    """Where the weights of a model's part come from: a trained model, and the beginning of their names there."""
+
+    model: str
+    prefix: str
+
+
 class Model(nn.Module, ABC):
     """A network that steps its own optimizers; it knows nothing of paths, devices, loops or metrics."""
 
@@ -76,6 +85,8 @@ class Model(nn.Module, ABC):
     """Epochs of the paper."""
     batch_size: ClassVar[int]
     """Samples per step of the paper."""
+    parts: ClassVar[Mapping[str, Pretrained]] = MappingProxyType({})
+    """Submodules that begin with the weights of another model."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -20,6 +20,7 @@ from ...loaders.stream import Stream, StreamOptions
 from . import checkpoint
 from .device import DEVICES, PRECISIONS, choose
 from .evaluate import batches, evaluate, plain_order
+from .initial import begin
 from .model import Batch, ModelOptions, create, find
 
 
@@ -46,6 +47,9 @@ class TrainOptions:
     validate_every: int = field(default=1, metadata={"help": "epochs between validations (0: never)"})
     save_every: int = field(default=0, metadata={"help": "steps between checkpoints inside an epoch (0: none)"})
     max_steps: int = field(default=0, metadata={"help": "stop after this many steps in all (0: never)"})
+    initial: str = field(
+        default="", metadata={"help": "parts that begin trained, as encoder=RUNS/voice_classifier/seed0/best.pt"}
+    )
     settings: ModelOptions | None = None
     """The model's own options; None for its defaults."""
 
@@ -149,7 +153,9 @@ class Run:
         self.place = choose(options.device, options.precision)
         torch.manual_seed(options.seed)
         self.settings = options.settings or find(options.model).options_type()
-        self.model = create(options.model, self.settings).to(self.place.device)
+        model = create(options.model, self.settings)
+        initial = begin(model, options.initial)
+        self.model = model.to(self.place.device)
         self.epochs = options.epochs or self.model.epochs
         batch_size = options.batch_size or self.model.batch_size
         name = "-".join(part for part in (options.model, self.model.variant) if part)
@@ -181,6 +187,7 @@ class Run:
             "batch_size": batch_size,
             "where": options.where,
             "limit": options.limit,
+            "initial": initial,
         }
 
     @property
