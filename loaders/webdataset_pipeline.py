@@ -6,12 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .folder import Folder, FolderError, Frames, check_frames
+from .folder import Folder, FolderError, Frames, check_frames, opened
 from .huggingface import decode_field
 
 
 def webdataset(
-    path: str | Path,
+    path: Folder | str | Path,
     config: str,
     split: str,
     *,
@@ -30,7 +30,7 @@ def webdataset(
     from webdataset import WebDataset
 
     check_frames(frames)
-    shards = Folder(path).shards(config, split)
+    shards = opened(path).shards(config, split)
     if other := next((shard.suffix for shard in shards if shard.suffix != ".tar"), ""):
         raise FolderError(
             f"{path}: webdataset reads tar shards, these are {other}; use facevox.stream, or build as tar"

@@ -21,6 +21,9 @@ FAULTS = ("error500", "busy429", "reset", "truncated", "whole", "other_range", "
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def do_HEAD(self):
+        self.do_GET()
+
     def do_GET(self):
         server = self.server
         if self.path == "/_stats":
@@ -57,7 +60,8 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in {"Content-Length": len(body), **headers}.items():
             self.send_header(name.replace("_", "-"), str(value))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def serve(self, fault):
         server = self.server
@@ -100,6 +104,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("ETag", tag)
         self.end_headers()
         sent = body[: len(body) // 2] if fault == "truncated" else body
+        if self.command == "HEAD":
+            return
         self.throttle(len(sent))
         self.wfile.write(sent)
         with self.server.lock:

@@ -1,15 +1,24 @@
 """Folders in remote places: every sample arrives intact, or the error names the shard within seconds."""
 
+import os
+import re
 import shutil
+import subprocess
+import sys
 import time
+from pathlib import Path
 
+import facevox
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 from facevox.loaders.folder import Folder, FolderError
+from facevox.loaders.huggingface import load_dataset
 from facevox.loaders.range_cache import CacheOptions
 from facevox.loaders.stream import Stream, StreamOptions
 
 MEDIA = ("visual.webp", "mic1.flac")
+IN_TEST = (pc.field("config") == "utterances") & (pc.field("split") == "test")
 READ = StreamOptions(fields=MEDIA, frames=3, shuffle=True, batch_size=2)
 
 
@@ -132,3 +141,48 @@ def test_a_place_without_a_folder(built, tmp_path, serving):
         Folder(server.url)
     with pytest.raises(ValueError, match="storage options are for places"):
         Folder(tmp_path, {"anon": True})
+
+
+def test_the_examples_of_the_page_run(built, serving, tmp_path):
+    page = (Path(__file__).resolve().parents[2] / "docs" / "places.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    with serving(built["tar"].path) as server:
+        names = {"PLACE": server.url, "OUT": tmp_path / "shown.png"}
+        exec(compile("\n".join(blocks), "places.md", "exec"), names)
+    assert names["picture"].stat().st_size > 1000
+    assert len(names["first"]["visual.webp"][0]) == 3 and names["sounds"]["mic1.flac"].size
+    assert names["shapes"]
+
+
+def test_datasets_reads_remote_shards(built, serving, tmp_path):
+    script = """
+import sys
+import facevox
+
+samples = facevox.load_dataset(sys.argv[1], "utterances", "test", streaming=True, fields=("mic1.flac",))
+print([(one["__key__"], one["mic1.flac"].shape[0], one["json"]["trial"]) for one in samples])
+"""
+    environment = {**os.environ, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path / "hf")}
+    for kind in ("tar", "arrow"):
+        expected = [
+            (one["__key__"], one["mic1.flac"].shape[0], one["json"]["trial"])
+            for one in (built[kind].fetch(built[kind].index.filter(IN_TEST)["key"].to_pylist(), ["mic1.flac"]))
+        ]
+        with serving(built[kind].path) as server:
+            done = subprocess.run(
+                [sys.executable, "-c", script, server.url], env=environment, capture_output=True, text=True, check=False
+            )
+        assert done.stdout.strip() == str(expected), done.stderr
+
+
+def test_datasets_cannot_stream_a_tar_from_elsewhere(built):
+    import fsspec
+
+    files = fsspec.filesystem("memory")
+    for path in built["tar"].path.rglob("*"):
+        if path.is_file() and path.parent.name in ("O", "tables"):
+            files.pipe_file(f"memory://tars/{path.relative_to(built['tar'].path).as_posix()}", path.read_bytes())
+    with pytest.raises(FolderError, match="cannot stream tar shards from memory://"):
+        load_dataset("memory://tars", "utterances", "test", streaming=True)
+    with pytest.raises(FolderError, match="memory://tars: lies in a remote place; this needs a folder on a local disk"):
+        facevox.agreement("memory://tars")
