@@ -11,6 +11,7 @@ Every file is read once.
   facevox verify O                     everything
   facevox verify O --sample 1000       tables and cards whole; sizes of all shards; members of 1000 random samples
   facevox verify O --sample 1%         the same with a hundredth of all samples
+  facevox verify s3://bucket/O         a remote place: every byte is fetched, none is kept; --sample fetches little
 
 With --sample the last lines say what was read and what was not. Exit code: 0 nothing wrong, 1 problems, 2 no folder."""
 
@@ -41,7 +42,9 @@ def add(commands: Any) -> None:
     verify = commands.add_parser(
         "verify", help="check every byte, count and promise of a folder", description=VERIFY, formatter_class=raw
     )
-    verify.add_argument("folder", help="a built dataset folder")
+    verify.add_argument(
+        "folder", help="a built dataset folder, or a place such as s3://bucket/O or hf://datasets/user/name"
+    )
     verify.add_argument(
         "--sample",
         type=_share,
@@ -95,11 +98,11 @@ def _verify(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from .api import verify
-    from .loaders.folder import Folder
+    from .loaders.places import place_of
 
-    total = None
-    if options.sample is None:
-        total = sum(file.stat().st_size for file in Path(Folder(options.folder).path).rglob("*") if file.is_file())
+    place, total = place_of(options.folder), None
+    if options.sample is None and isinstance(place, Path):
+        total = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
     with tqdm(total=total, unit="B", unit_scale=True, desc="verifying", leave=False, disable=None) as bar:
         verdict = verify(options.folder, bar.update, workers=options.workers, sample=options.sample, seed=options.seed)
     print(*verdict.lines(), sep="\n")

@@ -13,13 +13,14 @@ import pyarrow as pa
 
 from . import candidates
 from .folder import Folder, FolderError
+from .places import Place
 from .sample import INDEX_KEYS
 from .shards import SHARD_NAME
+from .verify_files import AT_ONCE, Files, files_of, open_unkept
 from .verify_sample import check_sizes, drawn, in_shards, read_samples
 from .verify_shard import Tell, check_file
 from .verify_tables import check_tables
 
-OUTSIDE_SUMS = ("checksums.sha256", "review.jsonl")
 COLUMNS = {
     "index": {*(name for name, _ in INDEX_KEYS), "fields"},
     "manifest": {"name", "config", "split", "file", "size", "sha256", "units", "samples", "rejected"},
@@ -76,6 +77,8 @@ class Verdict:
     """In the index."""
     quarantined: int = 0
     elapsed: float = 0.0
+    unlisted: bool = False
+    """Whether files that no checksum names could not be looked for."""
     sampled: int | None = None
     """Samples whose members were read; None when all shards were read whole."""
     problems: list[str] = field(default_factory=list)
@@ -86,12 +89,13 @@ class Verdict:
         pace = f"{megabytes:,.1f} MB in {self.elapsed:.1f} s ({megabytes / max(self.elapsed, 1e-9):,.0f} MB/s)"
         kept = f"{self.samples:,} samples, {self.quarantined:,} left out"
         counts = [f"{self.files} files, {self.members:,} members, {kept}; {pace}"]
-        verdict = "sound"
+        verdict = "sound, but for files that no checksum names: this place lists none" if self.unlisted else "sound"
         if self.sampled is not None:
             drawn = f"{self.members:,} members of {self.sampled:,} of {self.samples:,} samples"
             counts = [
                 f"read: {self.files} tables and cards whole, {drawn}; {pace}",
-                "not read: everything else in the shards, of which names and sizes were compared",
+                "not read: everything else in the shards, of which names and sizes were compared"
+                + ("; this place lists no files that checksums.sha256 does not name" if self.unlisted else ""),
             ]
             verdict = "nothing wrong in what was read; without --sample everything is read"
         if self.problems:
@@ -100,35 +104,40 @@ class Verdict:
 
 
 def check(
-    path: str | Path, progress: Callable[[int], object] | None = None, options: VerifyOptions | None = None
+    path: str | Path | Place, progress: Callable[[int], object] | None = None, options: VerifyOptions | None = None
 ) -> Verdict:
     """Check hashes, members, frames, facts, counts, keys and splits. `progress` is told of bytes as they are read.
 
-    Every file is read once. With `options.sample` tables and cards are read whole; of the shards names, sizes and,
-    by byte ranges, the members of random samples. Raises FolderError when there is no finished folder at all,
-    ValueError for options that mean nothing; everything else becomes a problem in the verdict.
+    Every file is read once; those of a remote place are not kept, nor is what is in the cache trusted. With
+    `options.sample` tables and cards are read whole; of the shards names, sizes and, by byte ranges, the members of
+    random samples. Raises FolderError when there is no finished folder at all, or a remote one whose tables cannot be
+    had whole, ValueError for options that mean nothing; everything else becomes a problem in the verdict.
     """
     started, options = time.perf_counter(), options or VerifyOptions()
     options.check()
-    folder, verdict = Folder(path), Verdict()
-    tell = _counting(verdict, progress)
+    folder, verdict = open_unkept(path), Verdict()
+    files, tell = files_of(folder), _counting(verdict, progress)
     sums, verdict.problems = _sums(folder)
-    known = sorted(name for name in sums if (folder.path / name).is_file())
-    verdict.problems += [f"{name}: listed in checksums.sha256 but missing" for name in sorted(sums.keys() - {*known})]
-    verdict.problems += [f"{name}: not listed in checksums.sha256" for name in _files(folder.path) if name not in sums]
+    lost, strangers = files.missing(sums), files.strangers(sums)
+    verdict.unlisted = strangers is None
+    verdict.problems += [f"{name}: listed in checksums.sha256 but missing" for name in lost]
+    verdict.problems += [f"{name}: not listed in checksums.sha256" for name in strangers or ()]
+    known = sorted({*sums} - {*lost})
     shards = [name for name in known if SHARD_NAME.fullmatch(name)]
     others = sorted({*known} - {*shards})
-    with ThreadPoolExecutor(options.workers) as pool:
-        wrong = dict(zip(others, pool.map(lambda name: _checked(folder, name, sums, None, tell), others), strict=True))
+    at_once = options.workers if isinstance(folder.place, Path) else max(options.workers, AT_ONCE)
+    with ThreadPoolExecutor(at_once) as pool:
+        wrong = dict(zip(others, pool.map(lambda name: _checked(files, name, sums, None, tell), others), strict=True))
         verdict.problems += [problem for problems in wrong.values() for problem in problems]
         tables, problems = _tables(folder, {name for name, found in wrong.items() if found})
         verdict.problems += problems
         if options.sample is None:
-            verdict.problems += _whole_shards(folder, shards, sums, tables, pool, tell)
+            verdict.problems += _whole_shards(files, shards, sums, tables, pool, tell)
             verdict.members = in_shards(tables, shards)
         else:
             chosen = drawn(tables, shards, options.sample, options.seed)
-            verdict.problems += [*check_sizes(folder, tables, shards), *read_samples(folder, chosen, pool, tell)]
+            verdict.problems += check_sizes(files, tables, shards, pool)
+            verdict.problems += read_samples(folder, chosen, pool, tell)
             verdict.sampled, verdict.members = chosen.num_rows, in_shards({"index": chosen}, shards)
     verdict.files = len(others if options.sample is not None else known)
     if len(tables) == len(COLUMNS):
@@ -152,16 +161,16 @@ def _counting(verdict: Verdict, progress: Callable[[int], object] | None) -> Tel
     return tell
 
 
-def _checked(folder: Folder, name: str, sums: dict[str, str], rows: pa.Table | None, tell: Tell) -> list[str]:
+def _checked(files: Files, name: str, sums: dict[str, str], rows: pa.Table | None, tell: Tell) -> list[str]:
     try:
-        with (folder.path / name).open("rb", buffering=0) as file:
+        with files.opened(name) as file:
             return list(check_file(file, name, sums[name], rows, tell))
-    except OSError as error:
+    except (OSError, FolderError) as error:
         return [f"{name}: unreadable ({error})"]
 
 
 def _whole_shards(
-    folder: Folder,
+    files: Files,
     shards: list[str],
     sums: dict[str, str],
     tables: dict[str, pa.Table],
@@ -173,7 +182,7 @@ def _whole_shards(
         rows[shard].append(row)
 
     def whole(name: str) -> list[str]:
-        return _checked(folder, name, sums, tables["index"].take(rows[name]) if name in rows else None, tell)
+        return _checked(files, name, sums, tables["index"].take(rows[name]) if name in rows else None, tell)
 
     return [problem for problems in pool.map(whole, shards) for problem in problems]
 
@@ -237,12 +246,6 @@ def _parsed_sums(data: bytes, file: Path) -> tuple[dict[str, str], list[str]]:
     # What no digest can tell of the list itself: an odd line end, a name twice.
     as_written = "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)).encode()
     return sums, [] if as_written == data else [f"{file.name}: not written as a build writes it"]
-
-
-def _files(path: Path) -> list[str]:
-    """Every file of the folder but the working state and human decisions."""
-    names = [file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()]
-    return sorted(name for name in names if not name.startswith(".build/") and name not in OUTSIDE_SUMS)
 
 
 def _check_plan(path: Path, tables: dict[str, pa.Table]) -> Iterator[str]:

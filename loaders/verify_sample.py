@@ -9,7 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .folder import Folder, FolderError
+from .remote import RemoteShards, open_shards
 from .shards import Shards
+from .verify_files import Files
 from .verify_shard import Tell, check_member, has_nulls
 
 ROWS_AT_ONCE = 64
@@ -40,23 +42,23 @@ def in_shards(tables: Mapping[str, pa.Table], shards: list[str]) -> int:
     return int(pc.sum(lengths).as_py() or 0)
 
 
-def check_sizes(folder: Folder, tables: Mapping[str, pa.Table], shards: list[str]) -> Iterator[str]:
-    """Shards that are longer or shorter than the manifest says."""
+def check_sizes(files: Files, tables: Mapping[str, pa.Table], shards: list[str], pool: Executor) -> Iterator[str]:
+    """Shards that are missing, or longer or shorter than the manifest says."""
     if "manifest" not in tables:
         return
     manifest = tables["manifest"]
     told = dict(zip(manifest["file"].to_pylist(), manifest["size"].to_pylist(), strict=True))
-    for name in shards:
-        size = (folder.path / name).stat().st_size
-        if name in told and told[name] != size:
-            yield f"{name}: {size:,} bytes, the manifest says {told[name]:,}"
+    known = [name for name in shards if name in told]
+    for name, wrong in zip(known, pool.map(lambda name: files.size_differs(name, told[name]), known), strict=True):
+        if wrong:
+            yield f"{name}: {wrong}"
 
 
 def read_samples(folder: Folder, chosen: pa.Table, pool: Executor, tell: Tell) -> Iterator[str]:
     """Problems of the members of some index rows, read by byte ranges and nothing beside them."""
 
     def piece(first: int) -> list[str]:
-        with Shards(folder.path) as shards:
+        with open_shards(folder.source) as shards:
             rows = chosen.slice(first, ROWS_AT_ONCE).to_pylist()
             return [problem for row in rows for problem in _sample(shards, row, tell)]
 
@@ -64,7 +66,7 @@ def read_samples(folder: Folder, chosen: pa.Table, pool: Executor, tell: Tell) -
         yield from problems
 
 
-def _sample(shards: Shards, row: Mapping[str, Any], tell: Tell) -> Iterator[str]:
+def _sample(shards: Shards | RemoteShards, row: Mapping[str, Any], tell: Tell) -> Iterator[str]:
     for entry in row["fields"]:
         what = f"{row['shard']}: {row['key']}.{entry['name']}"
         if has_nulls(entry):

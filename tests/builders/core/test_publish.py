@@ -110,6 +110,12 @@ def test_what_was_published_is_opened_and_streamed_from_the_hub(hub, published, 
     assert sums == [int(sample["mic1.flac"].sum()) for sample in there]
 
 
+def test_what_was_published_is_verified_there(hub, published):
+    done = hub.command("verify", "hf://datasets/user/faces", "--sample", 5)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "of 5 of 48 samples" in done.stdout
+
+
 def test_without_token_right_or_network_it_says_so_and_sends_nothing(hub, built):
     before = hub.seen()["repos"].keys()
     for environment, words in (
