@@ -17,6 +17,7 @@ from .members import Members
 from .palette import heat_index
 from .remote import Source, open_shards
 from .shards import FolderError, Parts, Range, Request
+from .sound_window import decode_middle
 
 Inputs = Callable[[Any], Any]
 
@@ -28,7 +29,9 @@ class StreamOptions:
     `fields`: media by name, None for all. `frames`: "all", n equally spaced, a sequence of numbers from 0, or a slice.
     `align` warps `visual.webp` into the thermal frame. `thermal`: "rgb" or "index" (palette index, which rises
     with heat). `decode=False` hands over bytes (a list of frame payloads for clips). `where` is a condition on facts.
-    `by_length` names a fact, as in "seconds": batches then hold samples that are near in it.
+    `by_length` names a fact, as in "seconds": batches then hold samples that are near in it. `sound_seconds` decodes
+    only so many seconds from the middle of every sound, the whole where it is shorter; 0 decodes all. `workers` are
+    processes; `threads` decode the frames of one clip at once in each of them (0: one by one).
     """
 
     fields: tuple[str, ...] | None = None
@@ -46,16 +49,34 @@ class StreamOptions:
     world: int = 1
     limit: int = 0
     by_length: str = ""
+    sound_seconds: float = 0
+    threads: int = 0
 
 
 def together(samples: list[dict[str, Any]]) -> dict[str, Any]:
-    """A batch as a dictionary: arrays of equal shape stacked, everything else as lists."""
+    """A batch as a dictionary: arrays of equal shape stacked, everything else as lists.
+
+    What is stacked is an array (n, ...), in a worker process a tensor in shared memory.
+    """
     batch: dict[str, Any] = {}
     for name in dict.fromkeys(name for sample in samples for name in sample):
         values: list[Any] = [sample.get(name) for sample in samples]
         shapes = {value.shape if isinstance(value, np.ndarray) else None for value in values}
-        batch[name] = np.stack(values) if len(shapes) == 1 and None not in shapes else values
+        batch[name] = _stacked(values) if len(shapes) == 1 and None not in shapes else values
     return batch
+
+
+def _stacked(values: list[np.ndarray[Any, Any]]) -> Any:
+    """Arrays of one shape as one, copied once at most: in a worker process to where the training process sees it."""
+    if len(values) == 1:
+        return values[0][None]
+    if get_worker_info() is None or not values[0].size or len({value.dtype for value in values}) > 1:
+        return np.stack(values)
+    kind = torch.from_numpy(values[0][:0])
+    storage = kind.untyped_storage()._new_shared(len(values) * values[0].nbytes)  # type: ignore[no-untyped-call]
+    shared = torch.empty(0, dtype=kind.dtype).set_(storage).view(len(values), *values[0].shape)
+    np.stack(values, out=shared.numpy())
+    return shared
 
 
 @dataclass(frozen=True)
@@ -168,7 +189,9 @@ class SampleReader:
         return sample
 
     def _decoded(self, entry: Mapping[str, Any], data: Sequence[memoryview]) -> Any:
-        array = decode_member(entry, data)
+        if self.options.sound_seconds and entry["name"].endswith((".flac", ".wav")):
+            return decode_middle(data[0], self.options.sound_seconds)
+        array = decode_member(entry, data, self.options.threads)
         return heat_index(array) if entry["name"] == "thermal.webp" and self.options.thermal == "index" else array
 
 

@@ -1,8 +1,11 @@
 """A built dataset on disk: its tables, its shards, and only the bytes that are asked for."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, cached_property
 from hashlib import sha256
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Literal
 
@@ -232,15 +235,22 @@ def member_ranges(entry: Mapping[str, Any], frames: Frames) -> list[tuple[int, i
     return [(int(entry["offset"] + entry["frame_offset"][n]), int(entry["frame_size"][n])) for n in numbers]
 
 
-def decode_member(entry: Mapping[str, Any], parts: Sequence[memoryview]) -> NDArray[Any]:
-    """Bytes of a member (or of its wanted frames) to an array; see Folder.fetch for shapes."""
+@cache
+def _pool(process: int, threads: int) -> ThreadPoolExecutor:
+    """The threads of this process: those of the one it was forked from are not here."""
+    return ThreadPoolExecutor(threads, f"decoding-{process}")
+
+
+def decode_member(entry: Mapping[str, Any], parts: Sequence[memoryview], threads: int = 0) -> NDArray[Any]:
+    """Bytes of a member (or of its wanted frames, by so many threads) to an array; see Folder.fetch for shapes."""
     if len(entry["frame_offset"]):
         shape = (len(parts), int(entry["height"]), int(entry["width"]), 3)
         if np.prod([int(edge) for edge in shape], dtype=object) > MAX_CLIP_BYTES:
             raise FolderError(f"clip {entry['name']} of {shape} pixels: more than {MAX_CLIP_BYTES:,} bytes; refused")
         clip = np.empty(shape, np.uint8)
-        for number, part in enumerate(parts):
-            decode_frame(part, entry["width"], entry["height"], clip[number])
+        sizes = repeat(entry["width"]), repeat(entry["height"])
+        # The list is for the errors of the threads, which come with their results.
+        list((_pool(os.getpid(), threads).map if threads > 1 else map)(decode_frame, parts, *sizes, clip))
         return clip
     if entry["name"].endswith((".flac", ".wav")):
         return decode_audio(bytes(parts[0]))[0]

@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-OWN_AFTER = 100
-"""Frames that a process leaves to libwebp: so few do not repay the second that the compiled decoder takes to load."""
+OWN_AFTER = 2000
+"""Frames that a process leaves to libwebp: so few do not repay what loading the compiled decoder takes, 1 to 2 s."""
 VARIABLE = "FACEVOX_FRAME_DECODER"
 """Environment variable: "auto" (default), "own" from the first frame on, "libwebp" always. The pixels are the same."""
 

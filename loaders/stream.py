@@ -155,8 +155,11 @@ def check_reading(options: StreamOptions) -> None:
     """Raise ValueError for options that no reader knows."""
     if options.thermal not in ("rgb", "index"):
         raise ValueError(f"thermal {options.thermal!r}: expected 'rgb' or 'index'")
-    if options.workers < 0 or options.limit < 0:
-        raise ValueError(f"workers {options.workers}, limit {options.limit}: expected 0 or more of each")
+    if min(options.workers, options.threads, options.limit) < 0:
+        numbers = f"workers {options.workers}, threads {options.threads}, limit {options.limit}"
+        raise ValueError(f"{numbers}: expected 0 or more of each")
+    if not 0 <= options.sound_seconds < float("inf"):
+        raise ValueError(f"sound_seconds {options.sound_seconds}: expected 0 (all) or more")
     check_frames(options.frames)
 
 

@@ -209,7 +209,7 @@ def _palette(words: Words, state: Numbers, palette: NDArray[np.uint8]) -> bool:
     return True
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _decode(words: Words, size: int, out: NDArray[np.uint8]) -> bool:
     state, palette = np.zeros(3, np.int64), np.zeros((MAX_COLOURS, 3), np.uint8)
     height, width = out.shape[0], out.shape[1]
