@@ -6,13 +6,13 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from . import cli_build, cli_calibrate, cli_collect, cli_decide, cli_publish, cli_review, cli_train
+from . import cli_build, cli_calibrate, cli_collect, cli_decide, cli_plan, cli_publish, cli_review, cli_train
 
 EPILOG = """examples:
   facevox demo                                          the whole road on made-up people, in minutes
   facevox forge speakingfaces --out R                   a made-up release in the real one's layout
   facevox build speakingfaces --raw R --out O --workers 2
-  facevox build speakingfaces --raw R --out O --dry-run     what it would write, and how long it would take
+  facevox plan speakingfaces --raw R --estimate             what a build would write and cost, on 1 to 256 workers
   facevox info O;  facevox verify O;  facevox show O KEY
   facevox stats O --out S                               the paper's tables counted in O, and histograms
   facevox train gender --data O --out W;  facevox bench speakingfaces_table4 --data O --runs W
@@ -88,6 +88,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     cli_build.add_build(
         commands.add_parser("build", help="turn a raw release into a dataset folder", formatter_class=raw), given
     )
+    cli_plan.add(commands, given)
     cli_build.add_forge(
         commands.add_parser("forge", help="make up a small release with known truth", formatter_class=raw), given
     )

@@ -3,9 +3,14 @@
 import argparse
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .cli_options import add_options, chosen, named
+
+if TYPE_CHECKING:
+    from .builders.core.run import BuildOptions
 
 
 def datasets() -> list[str]:
@@ -14,17 +19,10 @@ def datasets() -> list[str]:
     return sorted(path.stem for path in here.glob("*.py") if not path.stem.startswith("_"))
 
 
-def add_build(parser: argparse.ArgumentParser, given: Sequence[str]) -> None:
-    here = Path(__file__).parent / "builders"
-    parser.description = (
-        "Turn a raw release, read in place, into a dataset folder that plain load_dataset reads.\n"
-        f"datasets: {', '.join(datasets())}; `facevox build DATASET --help` shows the dataset's own options."
-    )
+def add_release(parser: argparse.ArgumentParser) -> None:
+    """What `build` and `plan` both ask: of which release, which part, into what shards."""
     parser.add_argument("dataset", help="which dataset", metavar="DATASET")
     parser.add_argument("--raw", required=True, help="the release folder (archives stay packed)")
-    parser.add_argument(
-        "--out", required=True, help="the dataset folder to make, resume or extend: a path, or s3://bucket/O"
-    )
     parser.add_argument(
         "--config",
         action="append",
@@ -34,38 +32,12 @@ def add_build(parser: argparse.ArgumentParser, given: Sequence[str]) -> None:
     parser.add_argument(
         "--format", default="tar", metavar="FORMAT", help="tar (WebDataset), parquet or arrow (default: tar)"
     )
-    parser.add_argument("--workers", type=int, default=1, help="build processes, about one per core (default: 1)")
-    parser.add_argument(
-        "--engine",
-        default="",
-        metavar="ENGINE",
-        help="dask or ray: one task per shard on a cluster that sees --raw and --out (shared storage), started again "
-        "when a worker is lost; the same bytes (default: processes on this machine)",
-    )
-    parser.add_argument(
-        "--address",
-        default="",
-        help="the running cluster: tcp://HOST:PORT or a scheduler file for dask, HOST:PORT for ray "
-        "(default: --workers processes here)",
-    )
-    parser.add_argument(
-        "--rank",
-        type=int,
-        help="many machines without an engine: build this process's share of the shards, from 0; needs --world",
-    )
-    parser.add_argument(
-        "--world", type=int, help="how many ranks share the folder (shared storage); the last to end finishes it"
-    )
     parser.add_argument("--shard-mb", type=int, default=1024, help="source MB per shard (default: 1024)")
-    parser.add_argument(
-        "--extend", action="store_true", help="accept a release that grew: new samples go to new shards"
-    )
-    parser.add_argument(
-        "--recheck", action="store_true", help="hash finished shards, mend damaged ones, retry what was left out"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="only list: samples, bytes, time, disk space")
-    parser.set_defaults(run=build_folder)
-    if dataset := named(given, "build", here):
+
+
+def add_dataset_options(parser: argparse.ArgumentParser, command: str, given: Sequence[str]) -> None:
+    """The options of the dataset that is named after the command."""
+    if dataset := named(given, command, Path(__file__).parent / "builders"):
         from .builders.core.builder import find
 
         builder = find(dataset)
@@ -74,30 +46,76 @@ def add_build(parser: argparse.ArgumentParser, given: Sequence[str]) -> None:
         add_options(parser.add_argument_group(f"options of {dataset}", text), builder.options_type)
 
 
-def build_folder(options: argparse.Namespace) -> int:
-    from .api import progress_bar, release_options
+def build_options(options: argparse.Namespace, out: Path | str) -> "BuildOptions":
+    """What the arguments of `add_release` and the dataset's own say. Raises ValueError for an unknown dataset."""
+    from .api import release_options
     from .builders.core.builder import find
+    from .builders.core.run import BuildOptions
+
+    release = release_options(options.dataset, chosen(options, find(options.dataset).options_type))
+    return BuildOptions(
+        options.dataset, options.raw, out, tuple(options.config), options.format, options.shard_mb, release=release
+    )
+
+
+def add_build(parser: argparse.ArgumentParser, given: Sequence[str]) -> None:
+    parser.description = (
+        "Turn a raw release, read in place, into a dataset folder that plain load_dataset reads.\n"
+        f"datasets: {', '.join(datasets())}; `facevox build DATASET --help` shows the dataset's own options."
+    )
+    add_release(parser)
+    parser.add_argument(
+        "--out", required=True, help="the dataset folder to make, resume or extend: a path, or s3://bucket/O"
+    )
+    parser.add_argument("--workers", type=int, default=1, help="build processes, about one per core (default: 1)")
+    parser.add_argument(
+        "--extend", action="store_true", help="accept a release that grew: new samples go to new shards"
+    )
+    parser.add_argument(
+        "--recheck", action="store_true", help="hash finished shards, mend damaged ones, retry what was left out"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only list: samples, bytes, time, disk space")
+    _add_machines(parser.add_argument_group("many machines", "all of them see --raw and --out: shared storage"))
+    parser.set_defaults(run=build_folder)
+    add_dataset_options(parser, "build", given)
+
+
+def _add_machines(group: Any) -> None:
+    group.add_argument(
+        "--engine",
+        default="",
+        metavar="ENGINE",
+        help="dask or ray: one task per shard on a cluster, started again when a worker is lost; the same bytes "
+        "(default: processes on this machine)",
+    )
+    group.add_argument(
+        "--address",
+        default="",
+        help="the running cluster: tcp://HOST:PORT or a scheduler file for dask, HOST:PORT for ray "
+        "(default: --workers processes here)",
+    )
+    group.add_argument(
+        "--rank", type=int, help="without an engine: build this process's share of the shards, from 0; needs --world"
+    )
+    group.add_argument("--world", type=int, help="how many ranks build the folder; the last to end finishes it")
+
+
+def build_folder(options: argparse.Namespace) -> int:
+    from .api import progress_bar
     from .builders.core.estimate import estimate
-    from .builders.core.run import BuildOptions, run
+    from .builders.core.run import run
 
     if (options.rank is None) != (options.world is None) or options.world == 0:
         raise ValueError("--rank and --world go together, as in --rank 0 --world 16")
-    release = release_options(options.dataset, chosen(options, find(options.dataset).options_type))
-    build = BuildOptions(
-        options.dataset,
-        options.raw,
-        options.out,
-        tuple(options.config),
-        options.format,
-        options.shard_mb,
-        options.workers,
-        options.extend,
-        options.recheck,
-        options.engine,
-        options.address,
-        options.rank or 0,
-        options.world or 0,
-        release=release,
+    build = replace(
+        build_options(options, options.out),
+        workers=options.workers,
+        extend=options.extend,
+        recheck=options.recheck,
+        engine=options.engine,
+        address=options.address,
+        rank=options.rank or 0,
+        world=options.world or 0,
     )
     if options.dry_run:
         print(*estimate(build).lines(), sep="\n")

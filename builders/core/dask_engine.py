@@ -1,8 +1,11 @@
 """A Dask cluster: the one that answers at an address, or processes on this machine."""
 
 import logging
-from collections.abc import Callable, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from typing import Any
 
 try:
@@ -24,13 +27,14 @@ class DaskCluster(Cluster):
         self.place = f"Dask at {address or 'this machine'}"
         self._own: Any = None
         if not address:
-            self._own = LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                memory_limit=0,
-                dashboard_address=None,
-                silence_logs=logging.CRITICAL,
-            )
+            with _ctrl_c_is_for_us():
+                self._own = LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    memory_limit=0,
+                    dashboard_address=None,
+                    silence_logs=logging.CRITICAL,
+                )
         where = {"scheduler_file": address} if address.endswith(".json") else {"address": self._own or address}
         try:
             self._client = Client(**where, timeout=CONNECT, set_as_default=False)
@@ -76,3 +80,16 @@ class DaskCluster(Cluster):
         self._client.close(timeout=5)
         if self._own is not None:
             self._own.close(timeout=10)
+
+
+@contextmanager
+def _ctrl_c_is_for_us() -> Iterator[None]:
+    """Processes started meanwhile ignore Ctrl-C, which a terminal sends to all; they are stopped in good order."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -20,20 +20,30 @@ TAKEN_AFTER = 5.0
 """Seconds after which a rank's lock counts as held: the others look at it for moments."""
 
 
-def share(jobs: Sequence[ShardJob], rank: int, world: int) -> list[ShardJob]:
-    """What rank `rank` of `world` builds, balanced by source bytes: a pure function of the plan.
+def divided(sizes: Sequence[float], world: int) -> list[list[int]]:
+    """Which of `sizes`, largest first, each of `world` workers takes: always the one with the least so far.
 
-    The largest shards first, each to the rank with the least so far, by which no rank has more than 4/3 of the best
-    possible (Graham, Bounds on Multiprocessing Timing Anomalies, 1969).
+    Nobody has more than 4/3 of the best possible (Graham, Bounds on Multiprocessing Timing Anomalies, 1969).
     """
-    loads = [(0, number) for number in range(world)]
-    own = set()
-    for job in sorted(jobs, key=lambda job: (-job.spec.size, job.spec.name)):
-        load, number = loads[0]
-        heapq.heapreplace(loads, (load + job.spec.size, number))
-        if number == rank:
-            own.add(job.spec.name)
-    return [job for job in jobs if job.spec.name in own]
+    shares = [list[int]() for _ in range(world)]
+    free = [(0.0, number) for number in range(world)]
+    for at in sorted(range(len(sizes)), key=lambda at: -sizes[at]):
+        load, number = free[0]
+        heapq.heapreplace(free, (load + sizes[at], number))
+        shares[number].append(at)
+    return shares
+
+
+def loads(sizes: Sequence[float], world: int) -> list[float]:
+    """The sum of what each of `world` workers takes of `sizes`."""
+    return [sum(sizes[at] for at in own) for own in divided(sizes, world)]
+
+
+def share(jobs: Sequence[ShardJob], rank: int, world: int) -> list[ShardJob]:
+    """What rank `rank` of `world` builds, balanced by source bytes: a pure function of the plan."""
+    named = sorted(jobs, key=lambda job: job.spec.name)
+    own = divided([job.spec.size for job in named], world)[rank]
+    return [named[at] for at in sorted(own)]
 
 
 def check_rank(rank: int, world: int, engine: str) -> None:
