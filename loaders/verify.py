@@ -1,6 +1,5 @@
 """Every byte, count and promise of a built folder; or all of its tables and cards, and a random sample of the rest."""
 
-import json
 import threading
 import time
 from collections import defaultdict
@@ -20,6 +19,7 @@ from .verify_files import AT_ONCE, Files, files_of, open_unkept
 from .verify_sample import check_sizes, drawn, in_shards, read_samples
 from .verify_shard import Tell, check_file
 from .verify_tables import check_tables
+from .verify_working import check_working
 
 COLUMNS = {
     "index": {*(name for name, _ in INDEX_KEYS), "fields"},
@@ -142,7 +142,7 @@ def check(
     verdict.files = len(others if options.sample is not None else known)
     if len(tables) == len(COLUMNS):
         verdict.samples, verdict.quarantined = tables["index"].num_rows, tables["quarantine"].num_rows
-        verdict.problems += [*check_tables(tables, sums), *_check_plan(folder.path, tables)]
+        verdict.problems += [*check_tables(tables, sums), *check_working(folder.path, tables, options.sample is None)]
         verdict.problems += _check_added(folder, tables, wrong)
     verdict.elapsed = time.perf_counter() - started
     return verdict
@@ -246,27 +246,3 @@ def _parsed_sums(data: bytes, file: Path) -> tuple[dict[str, str], list[str]]:
     # What no digest can tell of the list itself: an odd line end, a name twice.
     as_written = "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)).encode()
     return sums, [] if as_written == data else [f"{file.name}: not written as a build writes it"]
-
-
-def _check_plan(path: Path, tables: dict[str, pa.Table]) -> Iterator[str]:
-    """Every planned unit was kept or has its row in the quarantine; a folder published without .build has no plan."""
-    plan_file = path / ".build" / "plan.json"
-    if not plan_file.is_file():
-        return
-    index, quarantine = tables["index"], tables["quarantine"].to_pylist()
-    try:
-        plan = json.loads(plan_file.read_text())
-        planned = [(shard["name"].split("/")[0], unit[0]) for shard in plan["shards"] for unit in shard["units"]]
-        refused = [(r["config"], r["place"], r["reason"]) for r in plan["rejections"]]
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        yield f".build/plan.json: unreadable ({error!r}); build the folder again elsewhere"
-        return
-    accounted = set(zip(index["config"].to_pylist(), index["key"].to_pylist(), strict=True))
-    accounted |= {(row["config"], row["key"]) for row in quarantine}
-    # A unit of several samples gives keys that begin with its own.
-    stems = {(config, key[:at]) for config, key in accounted for at, mark in enumerate(key) if mark == "_"}
-    if lost := [unit for unit in planned if unit not in accounted and unit not in stems]:
-        yield f"{len(lost)} planned samples neither kept nor left out, first {lost[0][1]} of {lost[0][0]}"
-    present = {(row["config"], row["place"], row["reason"]) for row in quarantine}
-    if missing := [row for row in refused if row not in present]:
-        yield f"quarantine lacks {len(missing)} rows of the plan, first {missing[0][1]}"

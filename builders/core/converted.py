@@ -15,6 +15,7 @@ import yaml
 
 from ...loaders.durable import write_bytes, write_json, written_aside
 from ...loaders.folder import Folder, FolderError, file_sha256
+from ...loaders.verify_working import shard_digest
 from . import croissant
 from .decisions import DECIDABLE, FILE
 from .folder_tables import write_table
@@ -102,12 +103,6 @@ def convert_plan(source: Path, out: Path, form: str) -> None:
     shards = [shard_digest(plan, shard) for shard in plan["shards"]]
     plan["digest"] = _sha256("\n".join([*shards, *(str(row) for row in plan["rejections"])]))
     write_json(out / ".build" / "plan.json", plan)
-
-
-def shard_digest(plan: Mapping[str, Any], shard: Mapping[str, Any]) -> str:
-    """What ShardSpec.digest gives, from a stored plan."""
-    options = _sha256(json.dumps(plan["options"], sort_keys=True))
-    return _sha256("\n".join([options, shard["name"], *(digest for _, _, digest in shard["units"])]))
 
 
 def _sidecars(folder: Folder, out: Path, marks: Marks) -> None:

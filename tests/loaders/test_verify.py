@@ -1,12 +1,14 @@
 """`verify` finds every kind of damage."""
 
+import json
 import random
 import shutil
 
 import pyarrow.parquet as pq
 import pytest
-from facevox.loaders.folder import FolderError
+from facevox.loaders.folder import TABLES, FolderError
 from facevox.loaders.verify import VerifyOptions, _parsed_sums, check
+from facevox.loaders.verify_working import check_working
 
 
 @pytest.fixture(params=["tar", "parquet", "arrow"])
@@ -46,6 +48,28 @@ def test_one_flipped_bit_in_any_kind_of_file_is_found(copy):
             assert any(name in problem or name == "checksums.sha256" for problem in problems), (name, place)
         (copy / name).write_bytes(whole)
     assert not check(copy).problems
+
+
+def test_flipped_bits_in_the_working_state_are_found_where_a_build_would_write_them(copy):
+    chance, tables = random.Random(4), {name: pq.read_table(copy / "tables" / f"{name}.parquet") for name in TABLES}
+    assert list(check_working(copy, tables, True)) == []
+    files = [copy / ".build" / "plan.json", *chance.sample(sorted((copy / ".build" / "shards").rglob("*.json")), 2)]
+    for file in files:
+        whole = file.read_bytes()
+        missed = []
+        for place in chance.sample(range(len(whole)), 12):
+            broken = bytearray(whole)
+            broken[place] ^= 1 << chance.randrange(8)
+            file.write_bytes(bytes(broken))
+            if not list(check_working(copy, tables, True)):
+                missed.append(bytes(broken))
+        file.write_bytes(whole)
+        # Decimals beyond what the tables hold: the next build writes the same.
+        assert all(json.loads(broken, parse_float=lambda t: t[:6]) == rounded(whole) for broken in missed), file
+
+
+def rounded(data: bytes):
+    return json.loads(data, parse_float=lambda text: text[:6])
 
 
 def test_no_bit_of_the_list_of_checksums_can_flip_unseen(built):
