@@ -27,14 +27,10 @@ from facevox.loaders.sample import Sample
 from facevox.loaders.verify import check
 from PIL import Image
 
-CONFIGS = ("utterances", "pairs", "crops")
 
-
-@pytest.fixture(scope="module")
-def faces(release, tmp_path_factory, build_folder) -> Folder:
-    return build_folder(
-        release, tmp_path_factory.mktemp("faces") / "out", configs=CONFIGS, shard_mb=1, detector="dlib-hog"
-    )
+@pytest.fixture
+def faces(with_faces) -> Folder:
+    return with_faces
 
 
 def rows(folder: Folder, config: str) -> list[dict]:
