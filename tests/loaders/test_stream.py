@@ -326,6 +326,9 @@ def test_a_stream_that_nobody_holds_ends_its_workers_at_once(built):
     stream = Stream(built["tar"], "utterances", "train", StreamOptions(fields=("mic1.flac",), workers=1))
     before, gone = set(multiprocessing.active_children()), weakref.ref(stream)
     next(iter(stream))
-    assert set(multiprocessing.active_children()) - before
+    (worker,) = set(multiprocessing.active_children()) - before
     del stream
-    assert gone() is None and set(multiprocessing.active_children()) <= before
+    assert gone() is None
+    # On busy cores torch waits five seconds for it, then ends it without waiting.
+    worker.join(20)
+    assert not worker.is_alive()
