@@ -103,6 +103,8 @@ def place_of(path: str | Path | Place, options: Mapping[str, Any] | None = None)
     text = str(path)
     if re.match(r"[a-z][a-z0-9+.:-]*://", text) and not text.startswith("file://"):
         return Place(text, options)
+    if isinstance(path, Path) and re.match(r"(s3|gs|hf|https?|memory):/[^/]", text):
+        raise ValueError(f"{text}: a Path cannot hold a place; give it as text, as {text.replace(':/', '://', 1)}")
     if options:
         raise ValueError(f"{text}: storage options are for places such as s3://bucket/folder, not for a local folder")
     return Path(text.removeprefix("file://"))

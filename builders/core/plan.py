@@ -115,7 +115,9 @@ def _cut(units: Iterable[Unit], shard_bytes: int, first_number: Mapping[tuple[st
     ]
 
 
-def reconcile(new: Plan, path: Path, shard_bytes: int, extend: bool, retried: Collection[str] = ()) -> Plan:
+def reconcile(
+    new: Plan, path: Path, shard_bytes: int, extend: bool, retried: Collection[str] = (), place: str = ""
+) -> Plan:
     """Check a plan against the one already in the folder, if any, and return the one to build.
 
     Raises FolderError when options differ (naming them), or when the release changed; with `extend` a listing that
@@ -125,7 +127,7 @@ def reconcile(new: Plan, path: Path, shard_bytes: int, extend: bool, retried: Co
     if not path.exists():
         return new
     old = json.loads(path.read_text())
-    folder = path.parent.parent
+    folder = place or path.parent.parent
     if (before := old["options"].get("dataset")) != new.options.get("dataset"):
         raise FolderError(f"{folder} holds {before}, not {new.options.get('dataset')}. Choose another output folder")
     if changed := [name for name in new.options if new.options[name] != old["options"].get(name)]:

@@ -134,7 +134,7 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
                 (out / "checksums.sha256").unlink(missing_ok=True)
                 if store:
                     store.begin(out)
-            report = BuildReport(out, str(store or out), shards=len(plan.shards), upgraded=upgraded(out))
+            report = BuildReport(out, to.name, shards=len(plan.shards), upgraded=upgraded(out))
             report.empty = empty_configs(plan)
             total = sum(job.spec.size for job in own)
             tell = progress(total, total - sum(job.spec.size for job in missing)) if progress else None
@@ -164,7 +164,7 @@ def _planned(
     file, size = to.folder / ".build" / "plan.json", options.shard_mb << 20
     with hold.planning():
         first = not file.exists()
-        plan = review.hand_to(reconcile(fresh, file, size, options.extend, review.retried))
+        plan = review.hand_to(reconcile(fresh, file, size, options.extend, review.retried, to.name))
         digest = plan.options_digest()
         given = (options.dataset, str(options.raw), to.folder, options.release, options.format)
         jobs = [ShardJob(*given, spec.digest(digest), spec, store=to.store) for spec in plan.shards]

@@ -29,6 +29,10 @@ class Destination:
     folder: Path
     store: "Store | None" = None
 
+    @property
+    def name(self) -> str:
+        return str(self.store or self.folder)
+
 
 def destination(out: str | Path) -> Destination:
     """Where a build writes.

@@ -27,6 +27,11 @@ def own_cache(cache_folder):
     pass
 
 
+@pytest.fixture
+def short_waits(monkeypatch):
+    monkeypatch.setattr("facevox.loaders.retries.LONGEST_WAIT", 0.05)
+
+
 @pytest.fixture(scope="module")
 def expected(built) -> dict:
     """What the local folder gives: key to (frames, sound)."""
@@ -60,7 +65,7 @@ FAULTY = dict.fromkeys(("error500", "busy429", "reset", "truncated", "whole", "o
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_samples_arrive_intact_from_a_faulty_server(built, expected, seed, serving):
+def test_samples_arrive_intact_from_a_faulty_server(short_waits, built, expected, seed, serving):
     with serving(built["tar"].path, seed=seed, tables=True, **FAULTY) as server:
         stream = Stream(Folder(server.url, cache=CacheOptions(gb=0)), "utterances", "train", READ)
         for _ in range(3):
@@ -80,7 +85,7 @@ def test_samples_arrive_intact_from_a_faulty_server(built, expected, seed, servi
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_the_error_after_the_last_try_names_the_shard(built, options, words, serving):
+def test_the_error_after_the_last_try_names_the_shard(short_waits, built, options, words, serving):
     with serving(built["tar"].path, **options) as server:
         stream = Stream(server.url, "utterances", "train", StreamOptions(fields=("mic1.flac",)))
         with pytest.raises(
@@ -121,7 +126,7 @@ def test_a_dead_server_is_an_error_in_seconds(built, serving):
     assert time.monotonic() - begun < 30
 
 
-def test_no_secret_is_told(built, serving):
+def test_no_secret_is_told(short_waits, built, serving):
     with serving(built["tar"].path, token="s3cret") as server:
         host = server.url.removeprefix("http://")
         folder = Folder(f"http://user:pa55@{host}/?sig=s3cret")
@@ -163,16 +168,17 @@ samples = facevox.load_dataset(sys.argv[1], "utterances", "test", streaming=True
 print([(one["__key__"], one["mic1.flac"].shape[0], one["json"]["trial"]) for one in samples])
 """
     environment = {**os.environ, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path / "hf")}
-    for kind in ("tar", "arrow"):
-        expected = [
-            (one["__key__"], one["mic1.flac"].shape[0], one["json"]["trial"])
-            for one in (built[kind].fetch(built[kind].index.filter(IN_TEST)["key"].to_pylist(), ["mic1.flac"]))
-        ]
-        with serving(built[kind].path) as server:
-            done = subprocess.run(
-                [sys.executable, "-c", script, server.url], env=environment, capture_output=True, text=True, check=False
-            )
-        assert done.stdout.strip() == str(expected), done.stderr
+    expected = [
+        (one["__key__"], one["mic1.flac"].shape[0], one["json"]["trial"])
+        for one in built["tar"].fetch(
+            built["tar"].index.filter(IN_TEST)["key"].to_pylist(), ["mic1.flac"], config="utterances"
+        )
+    ]
+    with serving(built["tar"].path) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", script, server.url], env=environment, capture_output=True, text=True, check=False
+        )
+    assert done.stdout.strip() == str(expected), done.stderr
 
 
 def test_datasets_cannot_stream_a_tar_from_elsewhere(built):
@@ -186,3 +192,30 @@ def test_datasets_cannot_stream_a_tar_from_elsewhere(built):
         load_dataset("memory://tars", "utterances", "test", streaming=True)
     with pytest.raises(FolderError, match="memory://tars: lies in a remote place; this needs a folder on a local disk"):
         facevox.agreement("memory://tars")
+
+
+def test_a_silent_server_is_an_error_in_seconds(built, serving, monkeypatch):
+    monkeypatch.setattr("facevox.loaders.places.SILENT_SECONDS", 0.3)
+    monkeypatch.setattr("facevox.loaders.retries.PATIENCE", 0.5)
+    with serving(built["tar"].path, silent=True) as server:
+        stream = Stream(server.url, "utterances", "train", StreamOptions(fields=("mic1.flac",)))
+        with pytest.raises(FolderError, match=r"train-0.*tar, bytes .*: no answer within 0.3 s \(. tries\)"):
+            list(stream)
+
+
+def test_people_are_drawn_from_a_place(built, serving):
+    def drawn(folder):
+        return [
+            (batch["identities"], batch["stills"]["__key__"])
+            for batch in facevox.identity_batches(
+                folder,
+                "train",
+                identities=2,
+                samples={"utterances": 1, "stills": 2},
+                frames=1,
+                fields={"stills": "thermal.webp"},
+            )
+        ]
+
+    with serving(built["tar"].path) as server:
+        assert drawn(server.url) == drawn(built["tar"])
