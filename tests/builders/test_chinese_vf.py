@@ -24,7 +24,7 @@ from facevox.builders.population.heads import still
 from facevox.builders.population.people import draw
 from facevox.builders.population.voices import RATE, speak
 from facevox.builders.stages.chinese_vf_options import ChineseVfOptions
-from facevox.loaders.folder import Folder, FolderError
+from facevox.loaders.folder import Folder, FolderError, file_sha256
 from facevox.loaders.resample import resample
 from facevox.loaders.statistics import statistics
 from facevox.loaders.verify import check
