@@ -26,6 +26,8 @@ class DaskCluster(Cluster):
     def __init__(self, workers: int, address: str) -> None:
         self.place = f"Dask at {address or 'this machine'}"
         self._own: Any = None
+        # A lost scheduler is one line of ours, not pages of its client's.
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         if not address:
             with _ctrl_c_is_for_us():
                 self._own = LocalCluster(
@@ -42,7 +44,8 @@ class DaskCluster(Cluster):
             raise RuntimeError(f"{self.place}: no scheduler answers ({error})") from None
 
     def ask(self, question: Callable[[], str]) -> dict[str, str]:
-        found = self._client.run(question, on_error="return")
+        with self._answering():
+            found = self._client.run(question, on_error="return")
         answers = {}
         for worker, answer in found.items():
             failed = isinstance(answer, BaseException)
@@ -50,27 +53,37 @@ class DaskCluster(Cluster):
         return answers
 
     def slots(self) -> int:
-        return len(self._client.nthreads())
+        with self._answering():
+            return len(self._client.nthreads())
 
     def submit(self, name: str, work: NodeTask) -> Any:
         return self._client.submit(work, key=name, pure=False, retries=0)
 
     def finished(self, tasks: list[Any], seconds: float) -> Sequence[Any]:
         try:
-            with self._client.as_current():
+            with self._answering(), self._client.as_current():
                 return list(wait(tasks, timeout=seconds, return_when="FIRST_COMPLETED").done)
         except TimeoutError:
             return []
 
     def result(self, task: Any) -> ShardResult | Exception:
         try:
-            made: ShardResult | Exception = task.result()
+            with self._answering():
+                made: ShardResult | Exception = task.result()
         except KilledWorker as error:
             advice = "often for lack of memory. Run the same command to resume"
             raise RuntimeError(f"{self.place}: the workers of {task.key} were killed, {advice} ({error})") from None
-        except CancelledError:
-            raise RuntimeError(f"{self.place}: lost the scheduler. Run the same command to resume") from None
         return made
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """What fails in here is the way to the scheduler: what a shard raises comes as its result."""
+        try:
+            yield
+        except TimeoutError:
+            raise
+        except (CancelledError, OSError):
+            raise RuntimeError(f"{self.place}: lost the scheduler. Run the same command to resume") from None
 
     def cancel(self, tasks: list[Any]) -> None:
         if tasks and self._client.status == "running":

@@ -49,7 +49,10 @@ class RayCluster(Cluster):
             return f"cannot build: {error}"
 
     def slots(self) -> int:
-        return int(ray.cluster_resources().get("CPU", 0))
+        try:
+            return int(ray.cluster_resources().get("CPU", 0))
+        except RayError as error:
+            raise RuntimeError(f"{self.place}: lost the cluster ({error}). Run the same command to resume") from None
 
     def submit(self, name: str, work: NodeTask) -> Any:
         task = ray.remote(num_cpus=1, max_retries=LOST_WORKERS, retry_exceptions=False)(_answer)

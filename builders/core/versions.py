@@ -40,7 +40,10 @@ def upgraded(out: Path) -> list[str]:
     """Packages whose version differs from that of the last run in a folder."""
     runs = out / ".build" / "runs.jsonl"
     lines = runs.read_text(encoding="utf-8").splitlines() if runs.exists() else []
-    before = json.loads(lines[-1]).get("versions", {}) if lines else {}
+    before: dict[str, str] = {}
+    # A rank on another machine may be writing its line just now.
+    with suppress(ValueError):
+        before = json.loads(lines[-1]).get("versions", {}) if lines else {}
     now = deciding_versions()
     return changed(before, {name: now[name] for name in before if name in now})
 
