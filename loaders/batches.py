@@ -145,9 +145,9 @@ class SampleReader:
     """
 
     def __init__(self, folder: Folder, table: pa.Table, options: StreamOptions) -> None:
-        self.folder, self.options = folder.path, options
+        self.options = options
         self.facts = table.drop_columns(["config", "split", "shard", "row", "identity", "fields"])
-        self.members = Members(folder.path, table, options.fields)
+        self.members = Members(str(folder), table, options.fields)
 
     def request(self, rows: np.ndarray[Any, np.dtype[np.int64]]) -> Request:
         """All byte ranges of some rows at once, to be read shard by shard in file order."""

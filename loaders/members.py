@@ -1,7 +1,6 @@
 """Where the members of many samples lie: flat arrays, no Python object per sample."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,8 @@ class Members:
     Raises FolderError when a wanted field is missing in any of the rows, naming it and what there is.
     """
 
-    def __init__(self, path: Path, table: pa.Table, fields: Sequence[str] | None) -> None:
-        self.folder: Path = path
+    def __init__(self, folder: str, table: pa.Table, fields: Sequence[str] | None) -> None:
+        self.folder = folder
         shards = table["shard"].combine_chunks().dictionary_encode()
         self.shard: NDArray[np.int32] = as_numpy(shards.indices)
         self.names: list[str] = shards.dictionary.to_pylist()

@@ -25,7 +25,7 @@ class Samples(Dataset[dict[str, Any]]):
         folder = opened(folder)
         check_reading(options)
         table = split_rows(folder, config, split, options)
-        self.folder = folder
+        self.folder = folder.source
         self.keys: list[str] = table["key"].to_pylist()
         self._reader = SampleReader(folder, table, options)
 
@@ -42,5 +42,5 @@ class Samples(Dataset[dict[str, Any]]):
         if outside := [int(row) for row in rows if not -len(self) <= row < len(self)]:
             raise IndexError(f"{self.folder}: sample {outside[0]} of {len(self)}")
         request = self._reader.request(rows % len(self))
-        with open_shards(self.folder.source) as shards:
+        with open_shards(self.folder) as shards:
             return self._reader.samples(request, shards.read(request.ranges))

@@ -1,5 +1,6 @@
 """Tries, and which ranges are fetched together."""
 
+import sys
 import threading
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from facevox.loaders.places import Answer, Fault, Place, place_of
 from facevox.loaders.remote import GAP_SHARE, LARGEST_REQUEST, joined
 from facevox.loaders.retries import TRIES, tried
 from facevox.loaders.shards import FolderError
+from fsspec.registry import _registry
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,6 +73,7 @@ def test_what_is_a_place():
 
 
 def test_a_missing_package_is_named(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "s3fs", None)
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    monkeypatch.delitem(_registry, "s3", raising=False)
     with pytest.raises(ModuleNotFoundError, match=r"s3://bucket/O: not installed; pip install 'facevox\[s3\]'"):
         Place("s3://bucket/O").opened()
