@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -72,7 +73,10 @@ def _whole(place: Place, name: str, digest: str) -> Answer | Fault:
 
 def _write(copy: Path, data: bytes) -> None:
     try:
-        write_bytes(copy, data)
+        # Under a name of its own first: many processes may open the same place at the same moment.
+        part = copy.with_name(f"{copy.name}.{os.getpid()}.{threading.get_ident()}")
+        write_bytes(part, data)
+        part.replace(copy)
     except OSError as error:
         raise OSError(
             f"{copy}: {error.strerror}; the tables of a remote folder need {len(data):,} bytes here. Free some space, "

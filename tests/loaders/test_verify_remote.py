@@ -1,10 +1,11 @@
 """`verify` of remote folders: every byte fetched once, none kept, damage found as on a disk."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import fsspec
 import pytest
-from facevox.loaders.folder import FolderError
+from facevox.loaders.folder import Folder, FolderError
 from facevox.loaders.verify import VerifyOptions, check
 
 SAMPLE = VerifyOptions(sample=4)
@@ -64,3 +65,9 @@ def test_strangers_are_found_where_a_place_can_be_listed(copy):
         ]
     finally:
         memory.rm("/verify-remote", recursive=True)
+
+
+def test_many_open_a_place_at_the_same_moment(copy, serving):
+    with serving(copy) as server, ThreadPoolExecutor(8) as pool:
+        folders = list(pool.map(lambda _: Folder(server.url), range(24)))
+    assert {folder.digest for folder in folders} == {Folder(copy).digest}
