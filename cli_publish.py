@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,19 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _share(text: str) -> float:
-    return float(text.rstrip("%")) / (100 if text.endswith("%") else 1)
+def _share(text: str) -> float | None:
+    """Samples, or a share of all below 1; None, which is everything, for 100%."""
+    forms = f"{text!r}: expected a number of samples as 1000, or a share of all as 0.01 or 1% (100% is everything)"
+    try:
+        number = float(text.removesuffix("%"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(forms) from None
+    percent = text.endswith("%")
+    if not isfinite(number) or number <= 0 or (number > 100 if percent else number > 1 and number % 1):
+        raise argparse.ArgumentTypeError(forms)
+    if percent and number == 100:
+        return None
+    return number / 100 if percent else number
 
 
 def _verify(options: argparse.Namespace) -> int:

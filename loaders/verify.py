@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 
 import pyarrow as pa
@@ -59,7 +60,9 @@ class VerifyOptions:
         """Raise ValueError for numbers that mean nothing."""
         if self.workers < 1:
             raise ValueError(f"{self.workers} workers: expected 1 or more")
-        if self.sample is not None and (self.sample <= 0 or (self.sample > 1 and self.sample != int(self.sample))):
+        if self.sample is None:
+            return
+        if not isfinite(self.sample) or self.sample <= 0 or (self.sample > 1 and self.sample % 1):
             raise ValueError(f"sample {self.sample:g}: expected a share between 0 and 1, or a whole number of samples")
 
 

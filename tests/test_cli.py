@@ -1,5 +1,6 @@
 """The command line: help that teaches, one clear line for bad use, and functions that do the same."""
 
+import argparse
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import tempfile
 
 import facevox
 import pytest
+from facevox import cli_publish
 from facevox.cli import main
 
 
@@ -197,3 +199,26 @@ def test_verify_exits_with_1_when_something_is_wrong(built, tmp_path, capsys):
 def test_faults_from_the_command_line(release, tmp_path, capsys):
     assert main(["forge", "faults", "--release", str(release), "--out", str(tmp_path / "damaged"), "--seed", "1"]) == 0
     assert "empty_zip: image_" in capsys.readouterr().out
+
+
+def publishing() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser()
+    cli_publish.add(parser.add_subparsers())
+    return parser
+
+
+@pytest.mark.parametrize(
+    ("text", "share"), [("1000", 1000), ("1", 1), ("0.01", 0.01), ("1%", 0.01), ("100%", None), ("0.5%", 0.005)]
+)
+def test_a_sample_is_a_number_or_a_share_and_all_of_it_is_everything(text, share):
+    options = publishing().parse_args(["verify", "O", "--sample", text])
+    assert options.sample == (share if share is None else pytest.approx(share))
+
+
+@pytest.mark.parametrize(
+    "text", ["250%", "100.5%", "0%", "nan", "inf", "nan%", "2.5", "0", "-1", "-5%", "abc", "%", "1%%"]
+)
+def test_a_sample_that_means_nothing_is_explained(text, capsys):
+    with pytest.raises(SystemExit):
+        publishing().parse_args(["verify", "O", f"--sample={text}"])
+    assert "expected a number of samples as 1000, or a share of all as 0.01 or 1%" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ...loaders.folder import Folder, FolderError
 from ...loaders.names import nearest
 from ...loaders.remote import open_shards
 from ...loaders.sample import ARRAY, Config, Fact, Field, Sample
+from ...loaders.shards import SHARD_NAME
 from . import converted
 from .engine import Pieces, in_processes
 from .out_folder import SPARE_BYTES, locked, whole_files_only
@@ -96,7 +98,18 @@ def convert(options: ConvertOptions, progress: Pieces | None = None) -> ConvertR
 
 
 def _check(options: ConvertOptions, folder: Folder, manifest: list[dict[str, Any]]) -> None:
-    """Raise ValueError or FolderError where there is nothing to convert, or no place for it."""
+    """Raise ValueError or FolderError where there is nothing to convert, or no place for it.
+
+    What the manifest says becomes names of files and folders here, and the source may be somebody else's.
+    """
+    for row in manifest:
+        name = Path(row["file"]).with_suffix("").as_posix().removeprefix("data/")
+        told = (row["name"], row["config"])
+        if not SHARD_NAME.fullmatch(row["file"]) or told != (name, name.split("/")[0]):
+            raise FolderError(
+                f"{folder}/tables/manifest.parquet: {row['file']!r} of name {told[0]!r} and config {told[1]!r} is no "
+                "shard as builds name them. Do not use this folder; get it again from its source"
+            )
     if any(row["file"].endswith(WRITERS[options.format].ending) for row in manifest):
         raise ValueError(f"{options.source} is in format {options.format} already")
     out = options.out.absolute().resolve()
@@ -162,6 +175,21 @@ def _copy_plan(folder: Folder, options: ConvertOptions) -> None:
     converted.convert_plan(folder.place, options.out, options.format)
 
 
+@lru_cache(maxsize=1)
+def _opened(source: str, digest: str) -> Folder:
+    """The source, opened once in a process: of a remote one that fetches and hashes all tables."""
+    return Folder(source)
+
+
+def _same_source(options: ConvertOptions, origin: Mapping[str, str]) -> Folder:
+    """The folder that the conversion began with. Raises FolderError when another build lies there now."""
+    folder = _opened(options.source, origin["source"])
+    if folder.digest != origin["source"]:
+        _opened.cache_clear()
+        raise FolderError(f"{folder}: changed while it was converted. Convert it again into a new or empty folder")
+    return folder
+
+
 @dataclass(frozen=True)
 class _Piece:
     """One shard after another, in any process."""
@@ -171,7 +199,7 @@ class _Piece:
 
     def __call__(self, number: int) -> None:
         shard = self.rows[number]
-        folder = Folder(self.options.source)
+        folder = _same_source(self.options, _read(self.options.out / MARKS / "begun.json"))
         config, rows = declared(folder, shard["config"]), index_rows(folder, shard["file"])
         relative = f"data/{shard['name']}{WRITERS[self.options.format].ending}"
         final = self.options.out / relative

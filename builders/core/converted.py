@@ -15,6 +15,7 @@ import yaml
 
 from ...loaders.durable import write_bytes, write_json, written_aside
 from ...loaders.folder import Folder, FolderError, file_sha256
+from ...loaders.shards import SHARD_NAME
 from ...loaders.verify_working import shard_digest
 from . import croissant
 from .decisions import DECIDABLE, FILE
@@ -94,11 +95,17 @@ def _move(key: str, fields: list[dict[str, Any]], mark: Mapping[str, Any]) -> No
 
 
 def convert_plan(source: Path, out: Path, form: str) -> None:
-    """The source's plan for another format, where it has one: the same units, other digests."""
+    """The source's plan for another format, where it has one: the same units, other digests.
+
+    Raises FolderError for a shard whose name is none: sidecars are written by it.
+    """
     plan_file = source / ".build" / "plan.json"
     if not plan_file.is_file():
         return
     plan = json.loads(plan_file.read_text())
+    for shard in plan["shards"]:
+        if not SHARD_NAME.fullmatch(f"data/{shard['name']}.{form}"):
+            raise FolderError(f"{plan_file}: {shard['name']!r} is no name of a shard. Do not use this folder")
     plan["options"]["format"] = form
     shards = [shard_digest(plan, shard) for shard in plan["shards"]]
     plan["digest"] = _sha256("\n".join([*shards, *(str(row) for row in plan["rejections"])]))

@@ -3,6 +3,8 @@
 import errno
 import fcntl
 import shutil
+import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,23 +20,35 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 @contextmanager
-def locked(out: Path, shared: bool = False) -> Iterator[IO[str] | None]:
+def locked(out: Path, shared: bool = False, patience: float = 0.0) -> Iterator[IO[str] | None]:
     """Hold the folder alone, or `shared` with others who share it; the kernel lets go when the process dies.
 
-    Yields the locked file, None where the storage has no file locks. Raises FolderError when it is held.
+    Yields the locked file, None where the storage has no file locks. Raises FolderError when it is held, and still
+    is after `patience` seconds.
     """
     try:
         (out / ".build").mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise FolderError(f"{out}: not a folder. Choose another --out") from None
     with (out / ".build" / "lock").open("a") as lock:
+        yield lock if _taken(out, lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, patience) else None
+
+
+def _taken(out: Path, lock: IO[str], kind: int, patience: float) -> bool:
+    until, told = time.monotonic() + patience, False
+    while True:
         try:
-            locks = take(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            return take(lock, kind | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise FolderError(
-                f"{out}: another build is running in this folder. Wait for it, or choose another --out"
-            ) from None
-        yield lock if locks else None
+            if time.monotonic() >= until:
+                waited = f" since {patience:.0f} s ago" if patience else ""
+                raise FolderError(
+                    f"{out}: another build is running in this folder{waited}. Wait for it, or choose another --out"
+                ) from None
+        if not told:
+            warnings.warn(f"{out}: held by another build; waiting up to {patience:.0f} s for it", stacklevel=2)
+            told = True
+        time.sleep(0.1)
 
 
 def take(lock: IO[str], kind: int) -> bool:

@@ -16,6 +16,8 @@ from .out_folder import locked, take, whole_files_only
 from .shard import ShardJob
 from .versions import changed, node_versions
 
+FINISHED_AFTER = 300.0
+"""Seconds that a rank waits for another that holds the folder alone: to count its shards, or to write its tables."""
 TAKEN_AFTER = 5.0
 """Seconds after which a rank's lock counts as held: the others look at it for moments."""
 
@@ -92,6 +94,15 @@ class Hold:
         self.alone = True
         return True
 
+    def let_go(self) -> None:
+        """Hold the folder no more, so that ranks that start now can: there are shards for them to build.
+
+        Not even shared with them: who ends last must find nobody here.
+        """
+        if self.lock:
+            fcntl.flock(self.lock, fcntl.LOCK_UN)
+            self.alone = False
+
     def words(self, own: int, shards: int, absent: int) -> str:
         """How a rank ends that does not finish the folder."""
         others = (
@@ -130,7 +141,7 @@ def held(out: Path, rank: int, world: int) -> Iterator[Hold]:
     Raises FolderError when another build holds it, the same rank, one of another world, or one with other packages.
     """
     with ExitStack() as opened:
-        lock = opened.enter_context(locked(out, shared=world > 0))
+        lock = opened.enter_context(locked(out, world > 0, FINISHED_AFTER if world else 0.0))
         if world and lock:
             _join(out, rank, world, opened)
         hold = Hold(out, rank, world, lock, not world)

@@ -146,6 +146,7 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
             alone = hold.take_over()
             absent = sum(not is_done(job) for job in jobs) if options.world else 0
             if absent or not alone:
+                hold.let_go()
                 report.unfinished = hold.words(len(own), len(jobs), absent)
             else:
                 _finish(report, builder, plan, review, raw)

@@ -251,3 +251,9 @@ def test_checksums_that_point_outside_are_refused(copy):
         sums.write("0" * 64 + "  ../../etc/passwd\n")
     with pytest.raises(FolderError, match="not a list"):
         check(copy)
+
+
+@pytest.mark.parametrize("sample", [float("nan"), float("inf"), 0, 2.5])
+def test_a_sample_that_is_no_number_is_refused(sample):
+    with pytest.raises(ValueError, match="expected a share"):
+        VerifyOptions(sample=sample).check()

@@ -5,8 +5,10 @@ import subprocess
 import sys
 from itertools import permutations
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from facevox.builders.core import convert as convert_module
 from facevox.builders.core.convert import ConvertOptions, convert
 from facevox.loaders.folder import Folder, FolderError
 from facevox.loaders.verify import check
@@ -98,3 +100,58 @@ def test_a_damaged_source_is_refused_and_other_folders_are_left_alone(built, tmp
             convert(ConvertOptions(source, tmp_path / out, form))
     with pytest.raises(FolderError, match="must lie apart"):
         convert(ConvertOptions(source, built["tar"].path / "inside", "parquet"))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("config", "../../../victim"),
+        ("name", "../../../victim/train-00000"),
+        ("file", "data/../../victim/train-00000.tar"),
+        ("config", "crops"),
+    ],
+)
+def test_a_manifest_that_names_places_outside_is_refused(built, tmp_path, column, value):
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "victim" / "thesis.tex").write_text("precious")
+    source = tmp_path / "deep" / "source"
+    shutil.copytree(built["tar"].path, source)
+    table = source / "tables" / "manifest.parquet"
+    manifest = pq.read_table(table)
+    rows = manifest.to_pylist()
+    next(row for row in rows if row["file"] and row["config"] == "stills")[column] = value
+    pq.write_table(pa.Table.from_pylist(rows, schema=manifest.schema), table)
+    with pytest.raises(FolderError, match=r"tables/manifest.parquet: .* is no shard as builds name them"):
+        convert(ConvertOptions(str(source), tmp_path / "deep" / "out", "parquet"))
+    assert (tmp_path / "victim" / "thesis.tex").read_text() == "precious"
+    assert not (tmp_path / "deep" / "out").exists()
+
+
+def test_a_plan_that_names_places_outside_is_refused(built, tmp_path):
+    shutil.copytree(built["tar"].path, tmp_path / "source")
+    plan = tmp_path / "source" / ".build" / "plan.json"
+    plan.write_text(plan.read_text().replace("stills/train-00000", "../../../escaped/train-00000"))
+    with pytest.raises(FolderError, match="is no name of a shard"):
+        convert(ConvertOptions(str(tmp_path / "source"), tmp_path / "out", "parquet"))
+    assert not (tmp_path / "escaped").exists()
+
+
+def test_the_source_is_opened_once_in_a_process_and_must_stay_the_same(built, tmp_path, monkeypatch):
+    source, opened = tmp_path / "source", []
+    shutil.copytree(built["tar"].path, source)
+
+    def counted(*given):
+        opened.append(given)
+        return Folder(*given)
+
+    monkeypatch.setattr(convert_module, "Folder", counted)
+    assert convert(ConvertOptions(str(source), tmp_path / "one", "parquet")).made == 15
+    # To list it, to read shards, and the result to count its bytes.
+    assert len(opened) == 3
+
+    def rebuilt(done, of):
+        (source / "checksums.sha256").write_bytes((built["arrow"].path / "checksums.sha256").read_bytes())
+
+    with pytest.raises(FolderError, match="changed while it was converted"):
+        convert(ConvertOptions(str(source), tmp_path / "two", "arrow"), rebuilt)
+    assert not (tmp_path / "two" / "checksums.sha256").exists()

@@ -5,7 +5,9 @@ import fcntl
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 from facevox.builders.core import out_folder
@@ -96,6 +98,7 @@ def test_of_two_plans_written_at_once_one_counts(release, tmp_path, monkeypatch)
 
 def test_ranks_that_do_not_belong_together_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(ranks_module, "TAKEN_AFTER", 0.0)
+    monkeypatch.setattr(ranks_module, "FINISHED_AFTER", 0.0)
     out = tmp_path / "out"
     with held(out, 0, 2):
         with held(out, 1, 2):
@@ -115,6 +118,33 @@ def test_ranks_that_do_not_belong_together_are_refused(tmp_path, monkeypatch):
     with held(out, 0, 0), pytest.raises(FolderError, match="another build is running"), held(out, 0, 2):
         pass
     assert not list(out.rglob("rank-*"))
+
+
+def test_a_rank_waits_for_who_holds_the_folder_alone(tmp_path, monkeypatch):
+    with ExitStack() as finishing:
+        finishing.enter_context(held(tmp_path / "out", 0, 0))
+        threading.Timer(0.3, finishing.close).start()
+        waits = pytest.warns(UserWarning, match="held by another build; waiting up to 300 s")
+        with waits, held(tmp_path / "out", 1, 2) as hold:
+            assert not hold.alone
+    monkeypatch.setattr(ranks_module, "FINISHED_AFTER", 0.2)
+    with held(tmp_path / "out", 0, 0):
+        refused = pytest.raises(FolderError, match="another build is running")
+        with pytest.warns(UserWarning, match="waiting"), refused, held(tmp_path / "out", 1, 2):
+            pass
+
+
+def test_a_rank_that_leaves_shards_to_others_holds_the_folder_no_more(release, tmp_path, monkeypatch):
+    monkeypatch.setattr(ranks_module, "FINISHED_AFTER", 0.0)
+    joined = []
+
+    def while_it_ends(*_):
+        with held(tmp_path / "out", 1, 3) as hold:
+            joined.append(hold.take_over())
+
+    monkeypatch.setattr(run_module.BuildReport, "record", while_it_ends)
+    assert build_rank(release, tmp_path / "out", 0, 3).unfinished
+    assert joined == [True]
 
 
 @pytest.mark.parametrize(("rank", "world", "engine"), [(2, 2, ""), (-1, 2, ""), (1, 0, ""), (0, 2, "dask")])
