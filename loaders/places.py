@@ -3,7 +3,7 @@
 import os
 import re
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -262,3 +262,14 @@ def fault_of(error: BaseException) -> Fault:
         return Fault(f"no answer within {SILENT_SECONDS} s", True)
     why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else ""
     return Fault(f"{name}{code}{': ' + why if why else ''}", True)
+
+
+def outcome(act: Callable[[], Any]) -> Answer | Fault:
+    """What `act` returns, or why it did not: fsspec's filesystems raise exceptions of their own making."""
+    with ThreadPoolExecutor(1) as one:
+        asked = one.submit(act)
+    if error := asked.exception():
+        if isinstance(error, (NotImplementedError, MemoryError)):
+            return Fault(f"the place cannot be written to ({type(error).__name__})", False)
+        return fault_of(error)
+    return Answer(asked.result())

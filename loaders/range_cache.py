@@ -3,6 +3,7 @@
 import fcntl
 import os
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ DIGEST = 32
 LARGEST_SHARE = 1 / 64
 EVICT_TO = 0.9
 """Eviction stops at this part of the limit, so that it is not needed at every fill."""
+LOCK_SECONDS = 2.0
+"""How long an entry waits for another process that counts or evicts; then it is not kept."""
 
 
 def default_folder() -> Path:
@@ -89,8 +92,8 @@ class RangeCache:
                 file.write(sha256(data).digest())
                 file.write(data)
             part.replace(path)
-        except FileNotFoundError:
-            # Somebody has emptied the cache meanwhile.
+        except (FileNotFoundError, BlockingIOError):
+            # Somebody has emptied the cache meanwhile, or is at its ledger for long.
             part.unlink(missing_ok=True)
         except OSError as error:
             self._give_up(error, part)
@@ -111,11 +114,20 @@ class RangeCache:
 
     @contextmanager
     def _ledger(self) -> Iterator[int]:
-        """The file that says how much all processes keep, held for as long as no other may change it."""
+        """The file that says how much all processes keep, held for as long as no other may change it.
+
+        Raises BlockingIOError when others hold it for LOCK_SECONDS.
+        """
         handle = os.open(self.folder / "size", os.O_RDWR | os.O_CREAT)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield handle
+            until = time.monotonic() + LOCK_SECONDS
+            while not _is_locked(handle, time.monotonic() > until):
+                time.sleep(0.002)
+            try:
+                yield handle
+            finally:
+                # Closing is not enough: a process forked meanwhile has the file open too, and would keep the lock.
+                fcntl.flock(handle, fcntl.LOCK_UN)
         finally:
             os.close(handle)
 
@@ -147,3 +159,14 @@ class RangeCache:
             Path(path).unlink(missing_ok=True)
             total -= size
         return total
+
+
+def _is_locked(handle: int, last: bool) -> bool:
+    """Try to lock a file. Raises BlockingIOError when the `last` try fails."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if last:
+            raise
+        return False
+    return True

@@ -1,5 +1,6 @@
 """Tries of what the network may refuse: waits that double, a bound on their number and their time."""
 
+import math
 import threading
 import time
 import zlib
@@ -11,18 +12,28 @@ from .shards import FolderError
 TRIES = 8
 FIRST_WAIT, LONGEST_WAIT = 0.1, 1.0
 PATIENCE = 15.0
-"""Seconds after which no further try begins."""
+"""Seconds after the first fault when no further try begins: the first try itself may be a long transfer."""
 
 
-def tried(ask: Callable[[], Answer | Fault], what: str, stop: threading.Event | None = None) -> Answer:
-    """The first answer of up to TRIES tries, with waits that double. Raises FolderError naming what failed, and why."""
-    begun, number = time.monotonic(), 0
+def tried(
+    ask: Callable[[], Answer | Fault],
+    what: str,
+    stop: threading.Event | None = None,
+    patience: float | None = None,
+) -> Answer:
+    """The first answer of up to TRIES tries within `patience` seconds (default: PATIENCE), with waits that double.
+
+    Raises FolderError naming what failed, and why.
+    """
+    patience, failing_since, number = PATIENCE if patience is None else patience, math.inf, 0
     while True:
         number += 1
         found = ask()
         if isinstance(found, Answer):
             return found
-        if not found.again or number == TRIES or time.monotonic() - begun > PATIENCE:
+        now = time.monotonic()
+        failing_since = min(failing_since, now)
+        if not found.again or number == TRIES or now - failing_since > patience:
             break
         # Workers that failed together should not come back together; a fixed rule keeps runs alike.
         spread = 0.75 + zlib.crc32(f"{what}:{number}".encode()) / 2**33

@@ -1,5 +1,7 @@
 """A remote place that a build finishes into: shards as they are done, checksums last, resumable from there."""
 
+import math
+import re
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,13 +13,17 @@ from typing import Any
 
 from ...loaders.durable import PART, write_bytes
 from ...loaders.folder import FolderError
-from ...loaders.places import Answer, Fault, Place, fault_of, place_of
+from ...loaders.places import Answer, Fault, Place, outcome, place_of
 from ...loaders.range_cache import default_folder
+from ...loaders.remote_tables import SUMS
 from ...loaders.retries import tried
 
 AT_ONCE = 8
 PIECE = 8 << 20
-SUMS = "checksums.sha256"
+ANY_LENGTH = math.inf
+"""The patience with an upload, which may take minutes: its tries are counted, not timed."""
+WORKING_FILE = re.compile(r"\.build(/[A-Za-z0-9_.-]+)+|review\.jsonl")
+"""What a resumed build takes from the place, by names that cannot lead out of the scratch folder."""
 WHOLE_OR_ABSENT = ("s3", "s3a", "gs", "gcs", "abfs", "az", "oci", "oss", "memory")
 """Protocols whose files appear whole or not at all; elsewhere a file is written aside and renamed."""
 
@@ -86,15 +92,18 @@ class Store:
     def bring_back(self, scratch: Path) -> None:
         """Make the scratch folder hold what a resumed build asks for: plan, sidecars, decisions, tables.
 
-        Raises FolderError when the place holds other files and no build of facevox.
+        Raises FolderError when the place holds other files and no build of facevox, or a file with a name that no
+        build gives.
         """
         if self.sizes and not any(name.startswith(".build/") for name in self.sizes):
             raise FolderError(f"{self}: holds other files and no build of facevox. Choose a new or empty place")
+        wanted = [name for name in self.sizes if name.startswith(".build/") or name == "review.jsonl"]
+        if strange := [name for name in wanted if not WORKING_FILE.fullmatch(name) or ".." in name.split("/")]:
+            raise FolderError(f"{self}: holds a file {strange[0]!r}, a name that no build gives. Remove it there")
         for old in (scratch / ".build" / "shards", scratch / "data"):
             shutil.rmtree(old, ignore_errors=True)
         for name in (".build/plan.json", ".build/runs.jsonl", "review.jsonl"):
             (scratch / name).unlink(missing_ok=True)
-        wanted = [name for name in self.sizes if name.startswith(".build/") or name == "review.jsonl"]
         with ThreadPoolExecutor(AT_ONCE) as several:
             list(several.map(lambda name: write_bytes(scratch / name, self._read(name)), wanted))
 
@@ -121,17 +130,17 @@ class Store:
         fs, url = self._fs, self.place.file(name)
         target = fs._strip_protocol(url)
         if self.place.protocol in WHOLE_OR_ABSENT:
-            self._done(name, partial(fs.put_file, str(scratch / name), target))
+            self._done(name, partial(fs.put_file, str(scratch / name), target), ANY_LENGTH)
             return
         self._done(name, partial(fs.makedirs, target.rpartition("/")[0], exist_ok=True))
-        self._done(name, partial(fs.put_file, str(scratch / name), target + PART))
+        self._done(name, partial(fs.put_file, str(scratch / name), target + PART), ANY_LENGTH)
         self._done(name, partial(fs.mv, target + PART, target))
 
     def remove(self, name: str) -> None:
         """Remove a file of the place, if it is there."""
         fs = self._fs
         target = fs._strip_protocol(self.place.file(name))
-        tried(lambda: _gone(_outcome(partial(fs.rm_file, target))), f"{self}/{name}")
+        tried(lambda: _gone(outcome(partial(fs.rm_file, target))), f"{self}/{name}")
 
     def take(self, scratch: Path, shard: str, sidecar: str, before: str) -> None:
         """Finish a shard: the file first, then the sidecar that means done; the scratch folder keeps the sidecar alone.
@@ -161,9 +170,9 @@ class Store:
     def _fs(self) -> Any:
         return self.place.opened().fs
 
-    def _done(self, name: str, act: Any) -> Any:
+    def _done(self, name: str, act: Any, patience: float | None = None) -> Any:
         """The outcome of something done to the place, tried as often as reading is."""
-        return tried(partial(_outcome, act), f"{self}/{name}" if name else str(self)).data
+        return tried(partial(outcome, act), f"{self}/{name}" if name else str(self), patience=patience).data
 
 
 def _finished(scratch: Path) -> Iterator[str]:
@@ -178,14 +187,3 @@ def _finished(scratch: Path) -> Iterator[str]:
 def _gone(outcome: Answer | Fault) -> Answer | Fault:
     """What is not there needs no removing."""
     return Answer(b"") if isinstance(outcome, Fault) and outcome.absent else outcome
-
-
-def _outcome(act: Any) -> Answer | Fault:
-    """What `act` returns, or why it did not: fsspec's filesystems raise exceptions of their own making."""
-    with ThreadPoolExecutor(1) as one:
-        asked = one.submit(act)
-    if error := asked.exception():
-        if isinstance(error, (NotImplementedError, MemoryError)):
-            return Fault(f"the place cannot be written to ({type(error).__name__})", False)
-        return fault_of(error)
-    return Answer(asked.result())

@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import resource
+import time
 import warnings
 
 import numpy as np
@@ -101,6 +102,31 @@ def test_processes_share_a_bounded_cache(tmp_path):
         cache.put(f"{number:064x}"[::-1], bytes(60_000))
         assert cache.get("f" * 64) == b"x" * 60_000
     assert used(tmp_path) <= 6e6
+
+
+def test_a_process_forked_at_a_bad_moment_blocks_nobody(tmp_path):
+    cache = RangeCache(CacheOptions(tmp_path, 0.006))
+    cache.put("0" * 64, b"x")
+    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(10,))
+    with cache._ledger():
+        child.start()
+    try:
+        cache.put("1" * 64, b"y")
+        assert cache.get("1" * 64) == b"y" and child.is_alive()
+    finally:
+        child.kill()
+        child.join()
+
+
+def test_who_holds_the_ledger_for_long_costs_others_an_entry_and_no_more(tmp_path, monkeypatch):
+    monkeypatch.setattr("facevox.loaders.range_cache.LOCK_SECONDS", 0.1)
+    cache = RangeCache(CacheOptions(tmp_path, 0.006))
+    cache.put("0" * 64, b"x")
+    with cache._ledger(), warnings.catch_warnings(action="error"):
+        cache.put("1" * 64, b"y")
+    assert cache.get("1" * 64) is None
+    cache.put("1" * 64, b"y")
+    assert cache.get("1" * 64) == b"y"
 
 
 def test_a_disk_that_takes_no_more_is_told_once_and_survived(built, serving, cache_folder):

@@ -1,14 +1,16 @@
 """Tries, and which ranges are fetched together."""
 
+import math
 import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from facevox.loaders.places import Answer, Fault, Place, place_of
 from facevox.loaders.remote import GAP_SHARE, LARGEST_REQUEST, joined
-from facevox.loaders.retries import TRIES, tried
+from facevox.loaders.retries import PATIENCE, TRIES, tried
 from facevox.loaders.shards import FolderError
 from fsspec.registry import _registry
 from hypothesis import given
@@ -28,6 +30,27 @@ def test_a_try_is_repeated_only_where_that_may_help(monkeypatch):
         tried(asked_of([gone, there]), "s3://b/O/x")
     with pytest.raises(FolderError, match=rf"^s3://b/O/x: HTTP 503 \({TRIES} tries\)$"):
         tried(asked_of([busy] * TRIES + [there]), "s3://b/O/x")
+
+
+def test_a_long_transfer_that_fails_once_is_tried_again(monkeypatch):
+    now, there = [0.0], Answer(b"x")
+    monkeypatch.setattr("facevox.loaders.retries.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("facevox.loaders.retries.LONGEST_WAIT", 0.0)
+
+    def slow(outcomes):
+        ask = asked_of(outcomes)
+
+        def later():
+            now[0] += PATIENCE + 5
+            return ask()
+
+        return later
+
+    fault = Fault("HTTP 500", True)
+    assert tried(slow([fault, there]), "s3://b/O/x") is there
+    with pytest.raises(FolderError, match=r"\(2 tries\)"):
+        tried(slow([fault, fault, there]), "s3://b/O/x")
+    assert tried(slow([fault, fault, fault, there]), "s3://b/O/x", patience=math.inf) is there
 
 
 def test_waiting_ends_when_nobody_waits_for_the_answer():

@@ -110,3 +110,14 @@ def test_a_place_of_other_files_is_left_alone(few, s3):
     with pytest.raises(ValueError, match="s3://faces/taken: ranks share a folder"):
         build(few, "s3://faces/taken", rank=0, world=2)
     assert destination("s3://faces/taken").folder != destination("s3://faces/other").folder
+
+
+@pytest.mark.parametrize("name", [".build/../../../evil", ".build/shards/..", ".build//x", ".build/a b"])
+def test_a_listing_cannot_lead_out_of_the_scratch_folder(name, tmp_path):
+    files, place = fsspec.filesystem("memory"), f"memory://listing-{tmp_path.name}"
+    files.pipe_file(f"{place}/.build/plan.json", b"{}")
+    files.pipe_file(f"{place}/{name}", b"x")
+    to = destination(place)
+    with pytest.raises(FolderError, match=r"holds a file '\.build/.*', a name that no build gives"):
+        to.store.bring_back(to.folder)
+    assert not list(tmp_path.rglob("evil")) and not to.folder.exists()
