@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from PIL import Image
 
 from .frame_decoder import FrameDecoder
 
@@ -103,6 +102,8 @@ def decode_picture(data: bytes, most: int = MAX_PIXELS) -> NDArray[np.uint8]:
 
 def picture_size(data: bytes, most: int = MAX_PIXELS) -> tuple[int, int]:
     """Width and height of a PNG, JPEG or still WebP by its header. Raises ValueError: unreadable, or over `most` px."""
+    from PIL import Image
+
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as picture:
             width, height = picture.size
@@ -212,8 +213,9 @@ def _vp8l() -> "Vp8lEncoder":
 
 
 def _libwebp(frame: NDArray[np.uint8], **options: Any) -> bytes:
-    still = io.BytesIO()
-    Image.fromarray(frame).save(still, "WEBP", **options)
+    from PIL import Image
+
+    Image.fromarray(frame).save(still := io.BytesIO(), "WEBP", **options)
     return _still_payload(still.getvalue())
 
 
