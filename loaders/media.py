@@ -310,13 +310,12 @@ def decode_clip(data: bytes | memoryview, frames: Sequence[int] | None = None) -
 def decode_audio(data: bytes, limit: int = MAX_AUDIO_SAMPLES) -> tuple[NDArray[np.int16], int]:
     """WAV or FLAC of 16 bits -> ((samples,) or (samples, channels) int16, rate in Hz). Raises ValueError on damage.
 
-    A WAV whose data chunk promises more bytes than there are is refused, since libsndfile would cut it silently; so
-    is a sound of more than `limit` values over all channels.
+    Refused too: a WAV that check_wav refuses, and a sound of more than `limit` values over all channels.
     """
     if not data:
         raise ValueError("sound file of 0 bytes")
     if data[:4] == b"RIFF":
-        _check_wav(data)
+        check_wav(data)
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as sound:
             if sound.frames * sound.channels > limit:
@@ -331,7 +330,8 @@ def decode_audio(data: bytes, limit: int = MAX_AUDIO_SAMPLES) -> tuple[NDArray[n
     return samples, rate
 
 
-def _check_wav(data: bytes) -> None:
+def check_wav(data: bytes | memoryview) -> None:
+    """Raise ValueError for a WAV whose data chunk is cut short or absent: libsndfile would shorten it in silence."""
     at = 12
     while at + 8 <= len(data):
         name, (size,) = data[at : at + 4], struct.unpack("<I", data[at + 4 : at + 8])

@@ -6,7 +6,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from .media import MAX_AUDIO_SAMPLES
+from .media import MAX_AUDIO_SAMPLES, check_wav
 
 
 def decode_middle(data: bytes | memoryview, seconds: float) -> NDArray[np.int16]:
@@ -15,6 +15,8 @@ def decode_middle(data: bytes | memoryview, seconds: float) -> NDArray[np.int16]
     (samples,) or (samples, channels) int16: from number n // 2 - count // 2 on, of n. Raises ValueError for damage in
     what is decoded, another sample format, or more than MAX_AUDIO_SAMPLES values.
     """
+    if bytes(data[:4]) == b"RIFF":
+        check_wav(data)
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as sound:
             count = min(round(seconds * sound.samplerate), sound.frames)

@@ -51,12 +51,12 @@ class BatchStream(ABC):
 
     def __iter__(self) -> Iterator[Any]:
         """The rest of this epoch; at its end the next iteration is the next epoch."""
-        if self._loader is None:
+        if self._loader is None or not _whole(self._loader):
             self._loader = _loader(self._batches, self.workers)
         self._moved += 1
         epoch, moved, begin = self.epoch, self._moved, self._taken
         self._batches.position[:] = torch.tensor([epoch, begin, self._block])
-        for number, batch in enumerate(self._made(_forked(self._loader)), 1):
+        for number, batch in enumerate(self._made(self._loader), 1):
             if isinstance(batch, Failure):
                 raise batch.error
             self._only(moved)
@@ -65,10 +65,17 @@ class BatchStream(ABC):
         self._only(moved)
         self.epoch, self._taken, self._block = epoch + 1, 0, self.order.block
 
-    def _made(self, batches: Iterator[Any]) -> Iterator[Any]:
-        """What the workers make. Raises RuntimeError when the system kills one."""
+    def _made(self, loader: DataLoader[Any]) -> Iterator[Any]:
+        """What the workers make. Raises RuntimeError when the system kills one.
+
+        Torch tells of a killed worker by a signal: where it falls between two batches, torch's own RuntimeError comes
+        out of whatever the training does at that moment.
+        """
+        batches: Iterator[Any] | None = None
         while True:
             try:
+                if batches is None:
+                    batches = _forked(loader)
                 batch = next(batches)
             except StopIteration:
                 return
@@ -203,6 +210,12 @@ def _loader(batches: Batches, workers: int) -> DataLoader[Any]:
         persistent_workers=workers > 0,
         prefetch_factor=2 if workers else None,
     )
+
+
+def _whole(loader: DataLoader[Any]) -> bool:
+    """Whether all of its workers live, or none was started yet."""
+    started = getattr(loader, "_iterator", None)
+    return all(worker.is_alive() for worker in getattr(started, "_workers", ()))
 
 
 def _forked(loader: DataLoader[Any]) -> Iterator[Any]:

@@ -307,6 +307,21 @@ def test_a_killed_worker_is_told_and_the_stream_goes_on_where_it_stood(built):
     assert seen + keys(stream) == whole
 
 
+def test_a_worker_killed_while_the_training_is_busy_is_replaced(built):
+    options = StreamOptions(fields=("mic1.flac",), shuffle=True, batch_size=1, workers=2)
+    whole = keys(Stream(built["tar"], "utterances", "train", options))
+    stream = Stream(built["tar"], "utterances", "train", options, inputs=Slow())
+    others, seen = set(multiprocessing.active_children()), []
+    with pytest.raises(RuntimeError, match="killed"):
+        for batch in stream:
+            seen += [batch["__key__"]]
+            os.kill(next(iter(set(multiprocessing.active_children()) - others)).pid, signal.SIGKILL)
+            # The signal of the child's death falls in here.
+            time.sleep(1)
+    assert seen + keys(stream) == whole
+    assert len(keys(stream)) == len(whole)
+
+
 def test_a_shard_deleted_while_streaming_leaves_no_gap(built, tmp_path):
     """Whoever holds the file open reads on; whoever opens it later says that it is missing."""
     copy = shutil.copytree(built["tar"].path, tmp_path / "copy")
