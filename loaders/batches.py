@@ -179,7 +179,11 @@ class SampleReader:
         for entry in wanted.entries:
             name = entry["name"]
             data = [parts[place] for place in wanted.ranges[name]]
-            sample[name] = self._decoded(entry, data) if self.options.decode else _raw(entry, data)
+            try:
+                sample[name] = self._decoded(entry, data) if self.options.decode else _raw(entry, data)
+            except ValueError as error:
+                where = f"{self.members.folder}/{wanted.shard}: {key}.{name}"
+                raise FolderError(f"{where}: {error}. Run `facevox verify` on the folder") from None
         if wanted.warped:
             thermal = self.members.entry(wanted.row, "thermal.webp")
             if thermal is None:

@@ -1,6 +1,7 @@
 """A built folder in a screenful: what is in it, for whom, what was left out, how to load it."""
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
@@ -29,7 +30,10 @@ def describe(folder: Folder) -> str:
         config, split = _largest(index)
         part = index.filter((pc.field("config") == config) & (pc.field("split") == split))
         lines += ["", f"keys look like: {', '.join(part['key'].slice(0, 2).to_pylist())} (--keys lists all)"]
-        lines.append(f'load_dataset("{folder}", "{config}", split="{split}", streaming=True)')
+        if isinstance(folder.place, Path):
+            lines.append(f'load_dataset("{folder}", "{config}", split="{split}", streaming=True)')
+        else:
+            lines.append(f'facevox.stream("{folder}", "{config}", "{split}")')
     return "\n".join(lines)
 
 

@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+
 from .folder import Folder, FolderError, Frames, check_frames, opened
 from .huggingface import decode_field
 
@@ -30,12 +32,16 @@ def webdataset(
     from webdataset import WebDataset
 
     check_frames(frames)
-    shards = opened(path).shards(config, split)
+    folder = opened(path)
+    shards = folder.shards(config, split)
     if other := next((shard.suffix for shard in shards if shard.suffix != ".tar"), ""):
         raise FolderError(
             f"{path}: webdataset reads tar shards, these are {other}; use facevox.stream, or build as tar"
         )
     wanted = {fields} if isinstance(fields, str) else None if fields is None else set(fields)
+    known = pc.unique(pc.struct_field(pc.list_flatten(folder.index["fields"]), "name")).to_pylist()
+    if unknown := sorted((wanted or set()) - set(known)):
+        raise FolderError(f"{folder}: no field {unknown[0]!r}; there is: {', '.join(known)}")
     samples = WebDataset(
         [str(shard) for shard in shards],
         **{"shardshuffle": False, "select_files": partial(_selected, wanted), **pipeline},

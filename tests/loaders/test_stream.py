@@ -336,6 +336,19 @@ def test_a_shard_deleted_while_streaming_leaves_no_gap(built, tmp_path):
     assert 0 < len(seen) < len(whole) and seen == whole[: len(seen)]
 
 
+def test_damage_is_told_with_its_place(built, tmp_path):
+    copy = shutil.copytree(built["tar"].path, tmp_path / "copy")
+    row = next(
+        row for row in built["tar"].index.to_pylist() if (row["config"], row["split"]) == ("utterances", "train")
+    )
+    entry = next(entry for entry in row["fields"] if entry["name"] == "mic1.flac")
+    with (copy / row["shard"]).open("r+b") as shard:
+        shard.seek(entry["offset"] + entry["size"] // 2)
+        shard.write(b"\xff" * 64)
+    with pytest.raises(FolderError, match=rf"{row['shard']}: {row['key']}.mic1.flac: .*Run `facevox verify`"):
+        list(Stream(copy, "utterances", "train", StreamOptions(fields=("mic1.flac",))))
+
+
 def test_a_stream_that_nobody_holds_ends_its_workers_at_once(built):
     """A cycle would keep them for the collector, whose next run in a forked worker waits for processes not its own."""
     stream = Stream(built["tar"], "utterances", "train", StreamOptions(fields=("mic1.flac",), workers=1))

@@ -36,6 +36,8 @@ def test_it_goes_on_as_any_pipeline(built):
 def test_other_formats_and_names_are_refused(built):
     with pytest.raises(FolderError, match=r"webdataset reads tar shards, these are \.parquet; use facevox\.stream"):
         facevox.webdataset(built["parquet"].path, "utterances", "train")
+    with pytest.raises(FolderError, match=r"no field 'mic3.flac'; there is: .*mic1.flac"):
+        facevox.webdataset(built["tar"].path, "utterances", "train", fields=("mic3.flac",))
     with pytest.raises(FolderError, match="no split 'dev'"):
         facevox.webdataset(built["tar"].path, "utterances", "dev")
     assert isinstance(facevox.webdataset(built["tar"].path, "utterances", "train"), webdataset.WebDataset)
