@@ -78,7 +78,9 @@ def _add_publish(publish: argparse.ArgumentParser) -> None:
     )
     publish.add_argument("--open", action="store_true", help="ask nobody who they are (not for biometric data)")
     publish.add_argument("--public", action="store_true", help="let everybody see the repository")
-    publish.add_argument("--yes", action="store_true", help="do not ask again about --open and --public")
+    publish.add_argument(
+        "--yes", action="store_true", help="do not ask again about --open, --public, and hiding what is public"
+    )
     publish.add_argument("--with-review", action="store_true", help="send review.jsonl, with the names of who decided")
     publish.add_argument(
         "--sample", type=_share, metavar="N|SHARE", help="read only some samples before sending, as `facevox verify`"
@@ -140,6 +142,7 @@ def convert_folder(options: argparse.Namespace) -> int:
 def publish_folder(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
+    from .builders.core.hub import Hub
     from .builders.core.publish import PublishOptions, prepared, publish
 
     chosen = PublishOptions(
@@ -153,22 +156,36 @@ def publish_folder(options: argparse.Namespace) -> int:
     )
     with tqdm(unit="B", unit_scale=True, desc="verifying", leave=False, disable=None) as bar:
         parcel = prepared(chosen, bar.update)
-    if options.dry_run:
-        print(*parcel.lines(), sep="\n")
+    hub = Hub(options.repo)
+    if not options.dry_run:
+        hub.check_token()
+    try:
+        before = hub.access()
+    except (PermissionError, ConnectionError) as error:
+        if not options.dry_run:
+            raise
+        print(*parcel.lines(), f"who sees it at the hub now is not known: {error}", sep="\n")
         return 0
-    if (options.open or options.public) and not options.yes and not _confirmed(parcel.lines()[-6:], options.repo):
-        print("nothing was sent")
-        return 1
+    changed = [f"at the hub now: {before}; this changes it"] if before not in (None, chosen.access) else []
+    if options.dry_run:
+        print(*parcel.lines(), *changed, sep="\n")
+        return 0
+    hidden = before is not None and before.public and not options.public
+    if (options.open or options.public or hidden) and not options.yes:
+        effect = "A public repository becomes private" if hidden else "Faces and voices become easier to see for others"
+        if not _confirmed([*parcel.terms(), *changed], effect, options.repo):
+            print("nothing was sent")
+            return 1
     with tqdm(total=parcel.size, unit="B", unit_scale=True, desc="publishing", leave=False, disable=None) as bar:
         report = publish(parcel, bar.update)
     print(*report.lines(), sep="\n")
     return 0
 
 
-def _confirmed(terms: list[str], repo: str) -> bool:
+def _confirmed(terms: list[str], effect: str, repo: str) -> bool:
     """Whether somebody types the repository's name after having read the terms."""
     print(*terms, sep="\n")
     try:
-        return input(f"Faces and voices become easier to see for others. Type {repo} to go on: ").strip() == repo
+        return input(f"{effect}. Type {repo} to go on: ").strip() == repo
     except EOFError:
         return False

@@ -85,6 +85,16 @@ class RemoteFolder:
         return str(self.place)
 
 
+def ask_span(place: Place, name: str, span: Range, size: int, advice: str = "") -> Answer | Fault:
+    """One try to have these bytes, all of them, of a shard that has `size` bytes; `advice` for when it has others."""
+    answer = place.ask(name, span)
+    if isinstance(answer, Answer) and answer.total not in (None, size):
+        return Fault(f"the shard has {answer.total:,} bytes there, {size:,} in the manifest{advice}", False)
+    if isinstance(answer, Answer) and len(answer.data) != span[1]:
+        return Fault(f"{len(answer.data):,} bytes came instead of {span[1]:,}", True)
+    return answer
+
+
 _POOL: dict[int, ThreadPoolExecutor] = {}
 
 
@@ -160,14 +170,10 @@ class RemoteShards:
 
     def _ask(self, name: str, span: Range, ranges: list[Range]) -> Answer | Fault:
         """One try, its answer held against what the tables and earlier answers say."""
-        answer = self.folder.place.ask(name, span)
+        changed = "; open the folder again, and run `facevox verify` on it"
+        answer = ask_span(self.folder.place, name, span, self.folder.shards[name].size, changed)
         if isinstance(answer, Fault):
             return answer
-        size, changed = self.folder.shards[name].size, "; open the folder again, and run `facevox verify` on it"
-        if answer.total not in (None, size):
-            return Fault(f"the shard has {answer.total:,} bytes there, {size:,} in the manifest{changed}", False)
-        if len(answer.data) != span[1]:
-            return Fault(f"{len(answer.data):,} bytes came instead of {span[1]:,}", True)
         if answer.tag and self._tags.setdefault(name, answer.tag) != answer.tag:
             return Fault(f"the shard was changed there while it was read{changed}", False)
         for first, length in ranges:

@@ -20,7 +20,7 @@ from .verify_files import AT_ONCE, Files, files_of, open_unkept
 from .verify_sample import check_sizes, drawn, in_shards, read_samples
 from .verify_shard import Tell, check_file
 from .verify_tables import check_tables
-from .verify_working import check_working
+from .verify_working import check_decisions, check_working
 
 COLUMNS = {
     "index": {*(name for name, _ in INDEX_KEYS), "fields"},
@@ -85,6 +85,8 @@ class Verdict:
     sampled: int | None = None
     """Samples whose members were read; None when all shards were read whole."""
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What is no damage and should be known, as decisions that no build has followed yet."""
 
     def lines(self) -> list[str]:
         """The closing words of `facevox verify`."""
@@ -103,7 +105,7 @@ class Verdict:
             verdict = "nothing wrong in what was read; without --sample everything is read"
         if self.problems:
             verdict = f"{len(self.problems)} problems; {MENDED}"
-        return [*self.problems, *counts, verdict]
+        return [*self.problems, *(f"note: {note}" for note in self.notes), *counts, verdict]
 
 
 def check(
@@ -142,6 +144,7 @@ def check(
             verdict.problems += check_sizes(files, tables, shards, pool)
             verdict.problems += read_samples(folder, chosen, pool, tell)
             verdict.sampled, verdict.members = chosen.num_rows, in_shards({"index": chosen}, shards)
+    verdict.notes = list(check_decisions(folder.path))
     verdict.files = len(others if options.sample is not None else known)
     if len(tables) == len(COLUMNS):
         verdict.samples, verdict.quarantined = tables["index"].num_rows, tables["quarantine"].num_rows

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
 from .folder import Folder
-from .places import Answer, Fault, Place
+from .places import Place
 from .range_cache import CacheOptions
+from .remote import ask_span
 from .retries import tried
 from .shards import SHARD_NAME, FolderError
 
@@ -134,15 +135,7 @@ class _InOrder(io.RawIOBase):
 
     def _span(self, first: int, size: int) -> bytes:
         what = f"{self.place}/{self.name}, bytes {first:,} to {first + size:,}"
-        return tried(partial(self._ask, (first, size)), what).data
-
-    def _ask(self, span: tuple[int, int]) -> Answer | Fault:
-        answer = self.place.ask(self.name, span)
-        if isinstance(answer, Answer) and answer.total not in (None, self.size):
-            return Fault(f"the shard has {answer.total:,} bytes there, {self.size:,} in the manifest", False)
-        if isinstance(answer, Answer) and len(answer.data) != span[1]:
-            return Fault(f"{len(answer.data):,} bytes came instead of {span[1]:,}", True)
-        return answer
+        return tried(partial(ask_span, self.place, self.name, (first, size), self.size), what).data
 
 
 def _not_among(there: Collection[str], names: Collection[str]) -> list[str]:

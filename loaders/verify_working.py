@@ -11,10 +11,14 @@ import pyarrow.compute as pc
 
 UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, pa.ArrowException)
 RUIN = "build the folder again elsewhere"
+REVIEW = "review.jsonl"
+FOLLOWED = ".build/followed.json"
+"""`size` in bytes and `sha256` of the whole lines of review.jsonl that the last build read."""
 
 
 def check_working(path: Path, tables: Mapping[str, pa.Table], sidecars: bool) -> Iterator[str]:
-    """Problems of `.build`: the plan, and with `sidecars` those of every shard. A folder that came without has none."""
+    """Problems of `.build`: run facts, the plan, and with `sidecars` those of every shard; none without `.build`."""
+    yield from _runs(path / ".build" / "runs.jsonl")
     file = path / ".build" / "plan.json"
     if not file.is_file():
         return
@@ -39,6 +43,35 @@ def check_working(path: Path, tables: Mapping[str, pa.Table], sidecars: bool) ->
                 wrong = f"unreadable ({error!r})"
             if wrong:
                 yield f"{name}: {wrong}; remove it, and the next build makes its shard again"
+
+
+def _runs(file: Path) -> Iterator[str]:
+    """Lines of the run facts that cannot be read; nothing holds the others against anything."""
+    for number, line in enumerate(file.read_bytes().splitlines() if file.is_file() else (), 1):
+        try:
+            readable = isinstance(json.loads(line), dict)
+        except ValueError:
+            readable = False
+        if not readable:
+            yield f".build/runs.jsonl, line {number}: unreadable; remove this line, which only tells of a past run"
+
+
+def check_decisions(path: Path) -> Iterator[str]:
+    """What review.jsonl says otherwise than when the last build read it: more lines are no damage, others may be."""
+    file = path / FOLLOWED
+    if not file.is_file():
+        return
+    try:
+        read = json.loads(file.read_bytes())
+        size, digest = int(read["size"]), read["sha256"]
+    except UNREADABLE as error:
+        yield f"{FOLLOWED}: unreadable ({error!r}); build again to renew it"
+        return
+    data = (path / REVIEW).read_bytes() if (path / REVIEW).is_file() else b""
+    if hashlib.sha256(data[:size]).hexdigest() != digest:
+        yield f"{REVIEW} changed since the last build: lines that it followed are others or gone; build again"
+    elif added := sum(bool(line.strip(b"\0 \r\t")) for line in data[size:].split(b"\n")):
+        yield f"{REVIEW} changed since the last build: {added} decisions not yet followed; build again"
 
 
 def _plan(plan: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> Iterator[str]:

@@ -77,7 +77,7 @@ def restore_gradient(words: Words, out: NDArray[np.uint8]) -> np.int64:
 
 @njit(cache=True)
 def restore_select(words: Words, out: NDArray[np.uint8]) -> np.int64:
-    """As _restore_gradient, by the other predictor."""
+    """As restore_gradient, by the other predictor."""
     height, width = out.shape[0], out.shape[1]
     seen = _first_row(words[:width], out[0])
     for y in range(1, height):

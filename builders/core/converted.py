@@ -16,15 +16,15 @@ import yaml
 from ...loaders.durable import write_bytes, write_json, written_aside
 from ...loaders.folder import Folder, FolderError, file_sha256
 from ...loaders.shards import SHARD_NAME
-from ...loaders.verify_working import shard_digest
+from ...loaders.verify_working import FOLLOWED, shard_digest
 from . import croissant
 from .decisions import DECIDABLE, FILE
 from .folder_tables import write_table
 from .shard import sidecar_path
 from .writers import WRITERS
 
-CARRIED = (FILE, DECIDABLE)
-"""Files that a build reads and no format changes: decisions of people, and what can be decided."""
+CARRIED = (FILE, FOLLOWED, DECIDABLE)
+"""Files that no format changes: decisions of people, which of them a build followed, and what can be decided."""
 Marks = Mapping[str, Mapping[str, Any]]
 """By shard name: the new `file`, `size`, `sha256`, and `offsets` of members by key and field."""
 

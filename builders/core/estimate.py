@@ -16,7 +16,7 @@ from .shard import ShardJob, ShardResult, build
 from .store import destination
 
 PROBES = 3
-"""Units of each config built for real (first, middle and last by size) to learn bytes and seconds."""
+"""Units of each config built for real (by size: at 0, 1/3 and 2/3) to learn bytes and seconds."""
 WORLDS = (1, 16, 256)
 """Numbers of workers that the cost is told for."""
 WORTH_A_WORD = 1.15

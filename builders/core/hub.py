@@ -25,6 +25,19 @@ class There:
     """git's hash of the file, or of what stands for it."""
 
 
+@dataclass(frozen=True)
+class Access:
+    """Who may see a repository."""
+
+    public: bool
+    gated: str
+    """manual, auto, or "" for nobody asked."""
+
+    def __str__(self) -> str:
+        asks = {"manual": "access granted by hand", "auto": "access granted to whoever agrees", "": "not gated"}
+        return f"{'public' if self.public else 'private'}; {asks.get(self.gated, self.gated)}"
+
+
 class Hub:
     """One repository, with errors in words: no token, no right, no network."""
 
@@ -40,18 +53,24 @@ class Hub:
     def url(self) -> str:
         return f"{self.api.endpoint}/datasets/{self.repo}"
 
-    def who(self) -> str:
-        """The name that the token of `hf auth login` or HF_TOKEN belongs to. Raises PermissionError without one."""
+    def check_token(self) -> None:
+        """Raise PermissionError unless `hf auth login` or HF_TOKEN gave a token that the hub knows."""
         with _in_words(self.repo, self.api.endpoint):
-            return str(self.api.whoami()["name"])
+            self.api.whoami()
 
-    def make(self) -> bool:
-        """Make the repository, private, unless it is there; returns whether it is new."""
+    def make(self) -> None:
+        """Make the repository, private, unless it is there."""
         with _in_words(self.repo, self.api.endpoint):
-            if self.api.repo_exists(self.repo, repo_type="dataset"):
-                return False
-            self.api.create_repo(self.repo, repo_type="dataset", private=True)
-            return True
+            if not self.api.repo_exists(self.repo, repo_type="dataset"):
+                self.api.create_repo(self.repo, repo_type="dataset", private=True)
+
+    def access(self) -> Access | None:
+        """Who may see the repository now; None when there is none, or none that the token's owner may see."""
+        with _in_words(self.repo, self.api.endpoint):
+            if not self.api.repo_exists(self.repo, repo_type="dataset"):
+                return None
+            found = self.api.dataset_info(self.repo)
+        return Access(not found.private, str(found.gated or ""))
 
     def set_access(self, private: bool, gated: str) -> None:
         """Who may see it: `gated` is manual, auto or "" for nobody asked."""

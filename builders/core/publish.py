@@ -1,15 +1,16 @@
 """A sound folder to a repository of the hub: card checked, private and gated first, checked there at the end."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...loaders.folder import Folder, FolderError
 from ...loaders.shards import SHARD_NAME
 from ...loaders.verify import VerifyOptions, check, checksums
+from .croissant import NAME
 from .decisions import FILE
-from .hub import Hub, is_there
+from .hub import Access, Hub, is_there
 from .publish_check import Sent, check_card, files_to_send, gate_of, names_of_people
 
 GATES = ("manual", "auto")
@@ -37,6 +38,10 @@ class PublishOptions:
     """As of `facevox verify`: read only some samples of the shards before sending."""
     workers: int = 1
 
+    @property
+    def access(self) -> Access:
+        return Access(self.public, self.gated)
+
     def check(self) -> None:
         """Raise ValueError for a name that is none, or an unknown gate."""
         if not REPO.fullmatch(self.repo):
@@ -59,26 +64,23 @@ class Parcel:
 
     def lines(self) -> list[str]:
         """What would be sent and the terms, as `--dry-run` prints them."""
-        head = gate_of(self.folder)
         told = [f"{sent.size:>15,}  {sent.name}" for sent in self.files]
         told.append(f"{self.size:>15,}  bytes in {len(self.files)} files, for datasets/{self.options.repo}")
-        told += [f"{head.get('pretty_name')}; licence {head.get('license_name') or head.get('license')}"]
-        told += [access_words(self.options), *(f"  {line}" for line in _prompt(head))]
+        return [*told, *self.terms(), f"not sent: .build{'' if self.options.with_review else f', {FILE}'}"]
+
+    def terms(self) -> list[str]:
+        """Licence, visibility, gate and what is asked of people, as who opens a repository confirms them."""
+        head = gate_of(self.folder)
+        told = [f"{head.get('pretty_name')}; licence {head.get('license_name') or head.get('license')}"]
+        told += [str(self.options.access), *(f"  {line}" for line in _prompt(head))]
         told += [f"  asked: {', '.join(head.get('extra_gated_fields') or {})}"] if self.options.gated else []
         if people := names_of_people(self.folder):
             told.append(f"note: the fact `decisions` in tables and shards names {people} people who decided")
-        return [*told, f"not sent: .build{'' if self.options.with_review else f', {FILE}'}"]
+        return told
 
 
 def _prompt(head: dict[str, object]) -> list[str]:
     return [line for line in str(head.get("extra_gated_prompt", "")).splitlines() if line]
-
-
-def access_words(options: PublishOptions) -> str:
-    """Who may see the repository."""
-    seen = "public" if options.public else "private"
-    asks = {"manual": "access granted by hand", "auto": "access granted to whoever agrees", "": "not gated"}
-    return f"{seen}; {asks[options.gated]}"
 
 
 @dataclass
@@ -94,7 +96,7 @@ class PublishReport:
 
     def lines(self) -> list[str]:
         """The closing words of `facevox publish`."""
-        told = f"{self.files} files, {self.size / 1e6:,.1f} MB at {self.url}: {access_words(self.options)}"
+        told = f"{self.files} files, {self.size / 1e6:,.1f} MB at {self.url}: {self.options.access}"
         return [told, f"{len(self.sent)} sent in this run; every size and hash there is that of checksums.sha256"]
 
 
@@ -116,14 +118,16 @@ def publish(parcel: Parcel, progress: Tell | None = None) -> PublishReport:
 
     The repository is private and gated before any data is there; it is opened, if asked for, when all of it has been
     checked. checksums.sha256 goes last: a folder without it is unfinished. Raises PermissionError without a token or
-    right, ConnectionError when the hub cannot be reached, OSError when it holds other bytes than were sent.
+    right, FolderError for a repository of something else, ConnectionError when the hub cannot be reached, OSError when
+    it holds other bytes than were sent.
     """
     options, home, tell = parcel.options, parcel.folder.local, progress or (lambda size: None)
     hub = Hub(options.repo)
-    hub.who()
+    hub.check_token()
     hub.make()
-    hub.set_access(private=True, gated=options.gated or GATES[0])
     there = hub.files()
+    _check_own(hub, there)
+    hub.set_access(private=True, gated=options.gated or GATES[0])
     missing = [sent for sent in parcel.files if not is_there(home, sent, there)]
     tell(parcel.size - sum(sent.size for sent in missing))
     report = PublishReport(options, hub.url, len(parcel.files), parcel.size, [sent.name for sent in missing])
@@ -145,6 +149,16 @@ def publish(parcel: Parcel, progress: Tell | None = None) -> PublishReport:
     if options.public or not options.gated:
         hub.set_access(private=not options.public, gated=options.gated)
     return report
+
+
+def _check_own(hub: Hub, there: Collection[str]) -> None:
+    """Raise FolderError for a repository that holds something else: nothing of it is touched."""
+    others = sorted({*there} - {".gitattributes"})
+    if others and not {"checksums.sha256", NAME} & {*others}:
+        raise FolderError(
+            f"{hub.url}: holds {len(others)} files, first {others[0]}, and no dataset folder of facevox; "
+            "nothing was changed there. Choose another name, or remove its files first"
+        )
 
 
 def batches(files: Sequence[Sent]) -> Iterator[list[Sent]]:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ from .decisions import (
     find,
     is_current,
     last_words,
-    read,
+    parse,
     settle,
     torn,
 )
 from .plan import Plan, ShardSpec
+from .records import contents, parsed, torn_tail
 from .stage import Rejection
 
 STAGE = "review"
@@ -37,6 +38,8 @@ class Review:
 
     words: Mapping[str, tuple[Decision, ...]]
     torn: str = ""
+    read: Mapping[str, Any] = field(default_factory=dict)
+    """As FOLLOWED keeps it: `size` and `sha256` of the whole lines of the file."""
 
     @property
     def retried(self) -> set[str]:
@@ -63,7 +66,11 @@ class Review:
 
 def open_review(out: Path) -> Review:
     """The decisions of a dataset folder. Raises ValueError with the line for one that cannot be read."""
-    return Review(last_words(read(out / FILE)), torn(out / FILE))
+    path = out / FILE
+    data = contents(path)
+    whole = data[: len(data) - len(torn_tail(data))]
+    seen = {"size": len(whole), "sha256": hashlib.sha256(whole).hexdigest()}
+    return Review(last_words(parsed(path, data, parse)), torn(path), seen)
 
 
 def in_force(unit: Unit, digest_of: Callable[[str], str]) -> Unit:

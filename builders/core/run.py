@@ -10,6 +10,7 @@ from pathlib import Path
 from ...loaders.durable import write_json
 from ...loaders.folder import FolderError
 from ...loaders.names import nearest
+from ...loaders.verify_working import FOLLOWED
 from . import card
 from .builder import Builder, ReleaseOptions, Unit, find
 from .decisions import DECIDABLE
@@ -201,6 +202,7 @@ def _await_shards(built: Sequence[ShardJob]) -> None:
 def _finish(report: BuildReport, builder: Builder, plan: Plan, review: Review, raw: Folder) -> None:
     can = {name: builder.decidable(builder.config(name)) for name in plan.options["configs"]}
     write_json(report.out / DECIDABLE, can)
+    write_json(report.out / FOLLOWED, review.read)
     report.decisions = card.finish(report.out, builder, plan, review, raw)
     raw.close()
     report.count()

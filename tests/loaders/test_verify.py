@@ -1,5 +1,6 @@
 """`verify` finds every kind of damage."""
 
+import hashlib
 import json
 import random
 import shutil
@@ -8,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from facevox.loaders.folder import TABLES, FolderError
 from facevox.loaders.verify import VerifyOptions, _parsed_sums, check
-from facevox.loaders.verify_working import check_working
+from facevox.loaders.verify_working import check_decisions, check_working
 
 
 @pytest.fixture(params=["tar", "parquet", "arrow"])
@@ -117,7 +118,10 @@ def test_a_sample_finds_damaged_members_and_shards_of_another_size(copy):
     assert any("the manifest says" in problem for problem in check(copy, options=VerifyOptions(sample=1)).problems)
 
 
-@pytest.mark.parametrize("options", [{"workers": 0}, {"sample": 0}, {"sample": -0.5}, {"sample": 1.5}])
+NOT_FINITE = ({"sample": float("nan")}, {"sample": float("inf")})
+
+
+@pytest.mark.parametrize("options", [{"workers": 0}, {"sample": 0}, {"sample": -0.5}, {"sample": 1.5}, *NOT_FINITE])
 def test_options_that_mean_nothing_are_refused(built, options):
     with pytest.raises(ValueError, match="expected"):
         check(built["tar"].path, options=VerifyOptions(**options))
@@ -253,7 +257,26 @@ def test_checksums_that_point_outside_are_refused(copy):
         check(copy)
 
 
-@pytest.mark.parametrize("sample", [float("nan"), float("inf"), 0, 2.5])
-def test_a_sample_that_is_no_number_is_refused(sample):
-    with pytest.raises(ValueError, match="expected a share"):
-        VerifyOptions(sample=sample).check()
+def test_changes_of_what_people_said_are_noted_and_run_facts_that_cannot_be_read_are_problems(built, tmp_path):
+    folder = tmp_path / "folder"
+    shutil.copytree(built["tar"].path, folder)
+    assert check(folder, options=VerifyOptions(sample=1)).notes == []
+    review = folder / "review.jsonl"
+    followed = b'{"key": "one"}\n{"key": "two"}\n'
+    review.write_bytes(followed)
+    told = check(folder, options=VerifyOptions(sample=1))
+    note = "review.jsonl changed since the last build: 2 decisions not yet followed; build again"
+    assert (told.problems, told.notes) == ([], [note]) and f"note: {note}" in told.lines()
+    read = {"size": len(followed), "sha256": hashlib.sha256(followed).hexdigest()}
+    (folder / ".build" / "followed.json").write_text(json.dumps(read))
+    assert list(check_decisions(folder)) == []
+    for place in range(len(followed)):
+        review.write_bytes(followed[:place] + bytes([followed[place] ^ 1]) + followed[place + 1 :])
+        assert "are others or gone" in next(check_decisions(folder))
+    review.write_bytes(followed + b'{"key": "three"}\n')
+    assert "1 decisions not yet followed" in next(check_decisions(folder))
+    review.unlink()
+    assert "are others or gone" in next(check_decisions(folder))
+    runs = folder / ".build" / "runs.jsonl"
+    runs.write_bytes(b"[" + runs.read_bytes()[1:])
+    assert any("runs.jsonl, line 1: unreadable" in p for p in check(folder, options=VerifyOptions(sample=1)).problems)

@@ -134,6 +134,7 @@ def test_without_token_right_or_network_it_says_so_and_sends_nothing(hub, built)
 def test_opening_it_is_confirmed_by_hand_or_by_yes(hub, built):
     refused = hub.command("publish", built["arrow"].path, "user/open", "--public", "--sample", 1)
     assert refused.returncode == 1 and "nothing was sent" in refused.stdout
+    assert "public; access granted by hand" in refused.stdout and "licence " in refused.stdout
     assert "user/open" not in hub.seen()["repos"]
     done = hub.command("publish", built["arrow"].path, "user/open", "--public", "--open", "--yes", "--sample", 1)
     assert "public; not gated" in done.stdout
@@ -141,11 +142,34 @@ def test_opening_it_is_confirmed_by_hand_or_by_yes(hub, built):
     assert first == [{"gated": "manual", "visibility": "private"}, 0]
     assert last == [{"gated": False, "visibility": "public"}, 23]
     # Another format to the same place: the shards of before are no part of it.
-    done = hub.command("publish", built["parquet"].path, "user/open", "--sample", 1)
+    words = ("publish", built["parquet"].path, "user/open", "--sample", 1)
+    seen = "at the hub now: public; not gated; this changes it"
+    assert seen in hub.command(*words, "--dry-run").stdout
+    hiding = hub.command(*words)
+    assert hiding.returncode == 1 and seen in hiding.stdout and "A public repository becomes private" in hiding.stdout
+    assert "nothing was sent" in hiding.stdout and "private; access granted by hand" in hiding.stdout
+    assert hub.seen()["repos"]["user/open"]["visibility"] == "public"
+    done = hub.command(*words, "--yes")
     assert done.returncode == 0, done.stderr
     names = [names for kind, names in hub.seen()["seen"] if kind == "commit"]
     assert ".arrow" not in names[-1] and "checksums.sha256" in names[-1] and "checksums.sha256" not in names[-2]
     assert hub.seen()["repos"]["user/open"]["visibility"] == "private"
+
+
+def test_a_repository_of_something_else_is_left_alone(hub, built):
+    done = subprocess.run([sys.executable, "-c", UNRELATED], env=hub.environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    before = hub.seen()["repos"]["user/thesis"]
+    done = hub.command("publish", built["tar"].path, "user/thesis", "--sample", 1)
+    assert done.returncode == 2 and "holds 1 files, first thesis.tex, and no dataset folder of facevox" in done.stderr
+    assert hub.seen()["repos"]["user/thesis"] == before
+
+
+UNRELATED = """
+from huggingface_hub import HfApi
+HfApi().create_repo("user/thesis", repo_type="dataset")
+HfApi().upload_file(path_or_fileobj=b"precious", path_in_repo="thesis.tex", repo_id="user/thesis", repo_type="dataset")
+"""
 
 
 def test_killed_while_sending_it_goes_on_without_sending_twice(built, tmp_path):
