@@ -275,7 +275,7 @@ def calibrate(folder: str | Path, out: str | Path | None = None) -> "Calibration
     return calibrated(folder, Path(out) if out else Path(f"{folder.resolve().name}-calibrated"))
 
 
-def verify(path: str | Path, progress: Callable[[int], object] | None = None, **options: Any) -> Verdict:
+def verify(path: Folder | str | Path, progress: Callable[[int], object] | None = None, **options: Any) -> Verdict:
     """Check every byte, count and promise of a folder; `problems` of the result is empty when it is sound.
 
     `options` are those of `VerifyOptions`, as in workers=8 or sample=0.01 (tables and cards whole, of the shards a

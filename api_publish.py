@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 
 def convert(
-    path: str | Path,
+    path: Folder | str | Path,
     out: str | Path,
     *,
     format: str,  # noqa: A002 - the word of the command line and of the field
     workers: int = 1,
     progress: bool = False,
 ) -> Folder:
-    """Write a built folder (a path or a remote place) in another format, or resume that; returns the new folder.
+    """Write a built folder (also a path or a remote place) in another format, or resume that; returns the new folder.
 
     facevox.convert("O", "P", format="parquet")
     No raw release is needed. Raises ValueError for an unknown format, FolderError for a damaged folder or a place that
@@ -34,7 +34,8 @@ def convert(
             bar.total = total
             bar.update(done - bar.n)
 
-        run(ConvertOptions(str(path), Path(out), format, workers), tell)
+        source = path.place if isinstance(path, Folder) else path
+        run(ConvertOptions(source, Path(out), format, workers), tell)
     return Folder(out)
 
 

@@ -21,6 +21,7 @@ from .places import Place, place_of
 from .range_cache import CacheOptions, RangeCache
 from .remote import RemoteFolder, Source, described, open_shards
 from .remote_tables import fetched
+from .retries import tried
 from .sample import ARRAY, INDEX_KEYS
 from .shards import FolderError as FolderError
 from .shards import file_sha256 as file_sha256
@@ -79,8 +80,7 @@ class Folder:
         if isinstance(self.place, Path):
             self.path = self.place
         else:
-            if fault := self.place.pin():
-                raise FolderError(f"{self.place}: {fault.text}")
+            tried(self.place.pin, str(self.place))
             self.cache = cache or CacheOptions()
             self.path = fetched(self.place, self.cache)
         if not (self.path / "tables" / "index.parquet").is_file():

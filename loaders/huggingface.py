@@ -33,11 +33,11 @@ def load_dataset(
     folder = opened(path)
     if split not in folder.splits(config):
         raise FolderError(
-            f"{path}: config {config!r} has no split {split!r}; there is: {', '.join(folder.splits(config))}"
+            f"{folder}: config {config!r} has no split {split!r}; there is: {', '.join(folder.splits(config))}"
         )
     samples: Any = _plain(folder, config, split, streaming)
     if fields is not None:
-        samples = samples.select_columns(_columns(samples.column_names, fields, f"{path}: config {config!r}"))
+        samples = samples.select_columns(_columns(samples.column_names, fields, f"{folder}: config {config!r}"))
     if not decode:
         return samples
     if streaming:

@@ -3,16 +3,24 @@
 import os
 import re
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit, urlunsplit
+
+if TYPE_CHECKING:
+    from asyncio import Timeout
 
 CONNECT_SECONDS = 5
 SILENT_SECONDS = 8
 """A connection that sends nothing for so long is given up."""
+PIECE = 256 << 10
+REQUEST_SECONDS = 30.0
+SLOWEST = 10_000
+"""A request is given up that has brought less than so many bytes for every second after the first REQUEST_SECONDS."""
 EXTRAS = {"s3": "s3", "s3a": "s3", "http": "https", "https": "https", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs"}
 
 Span = tuple[int, int] | None
@@ -37,6 +45,8 @@ class Fault:
     wait: float = 0.0
     absent: bool = False
     """Whether the file is not there."""
+    denied: bool = False
+    """Whether permission is what lacks."""
 
 
 class Place:
@@ -57,17 +67,23 @@ class Place:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_of": None}
 
-    def pin(self) -> Fault | None:
-        """Fix the commit of a hub folder, so that all processes read the same one; other places stay as they are."""
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Place) and self.__getstate__() == other.__getstate__()
+
+    def __hash__(self) -> int:
+        return hash(self.base)
+
+    def pin(self) -> Answer | Fault:
+        """One try to fix the commit of a hub folder, which all processes then read; other places stay as they are."""
         if self.protocol != "hf":
-            return None
+            return Answer(b"")
         # Ranges then come over the hub's plain HTTP: its own filesystem reads far ahead and opens files one by one.
         with ThreadPoolExecutor(1) as one:
             asked = one.submit(_pinned, self)
         if error := asked.exception():
             return fault_of(error)
         (self.base, self.headers), self.options = asked.result(), {}
-        return None
+        return Answer(b"")
 
     @property
     def protocol(self) -> str:
@@ -132,14 +148,14 @@ class _Opened:
         if self.kind == "s3":
             self.fs.retries = 1
         if self.kind != "other":
-            self._run(self.fs.set_session())
+            self._run(lambda _: self.fs.set_session())
 
     def ask(self, name: str, span: Span) -> Answer | Fault:
         url = self.place.file(name)
         if self.kind == "http":
-            found = self._run(_over_http(self.fs, url, span, self.place.headers))
+            found = self._run(partial(_over_http, self.fs, url, span, self.place.headers))
         elif self.kind == "s3":
-            found = self._run(_over_s3(self.fs, url, span))
+            found = self._run(partial(_over_s3, self.fs, url, span))
         else:
             found = self._other(url, span)
         if isinstance(found, (Answer, Fault)):
@@ -150,15 +166,19 @@ class _Opened:
             raise found
         return fault_of(found)
 
-    def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """What the coroutine returns, or the exception that it raised, as a value."""
-        from asyncio import gather
+    def _run(self, ask: "Callable[[Timeout], Coroutine[Any, Any, Any]]") -> Any:
+        """What the coroutine returns, or the exception that it raised, as a value; it moves its limit as bytes come."""
+        from asyncio import gather, timeout
 
         from fsspec.asyn import sync
 
         async def caught() -> Any:
             # In a list: `sync` would raise an exception that it is given alone.
-            return await gather(coroutine, return_exceptions=True)
+            try:
+                async with timeout(REQUEST_SECONDS) as limit:
+                    return await gather(ask(limit), return_exceptions=True)
+            except TimeoutError:
+                return [Fault(f"slower than {SLOWEST:,} bytes/s for more than {REQUEST_SECONDS:g} s", True)]
 
         return sync(self.fs.loop, caught)[0]
 
@@ -166,7 +186,7 @@ class _Opened:
         path = self.fs._strip_protocol(url)
         first, end = (None, None) if span is None else (span[0], sum(span))
         if self.one_at_a_time is None:
-            return self._run(self.fs._cat_file(path, start=first, end=end))
+            return self._run(partial(_over_other, self.fs, path, first, end))
         # fsspec does not promise that its synchronous filesystems can be used by several threads.
         with self.one_at_a_time:
             return self.fs.cat_ranges([path], [first], [end], on_error="return")[0]
@@ -185,7 +205,33 @@ def _pinned(place: Place) -> tuple[str, dict[str, str]]:
     return base.rstrip("/"), dict(api._build_hf_headers())
 
 
-async def _over_http(fs: Any, url: str, span: Span, more: Mapping[str, str]) -> Answer | Fault:
+def _in(seconds: float) -> float:
+    """A time by the clock of the running loop."""
+    from asyncio import get_running_loop
+
+    return get_running_loop().time() + seconds
+
+
+async def _received(pieces: AsyncIterator[bytes], span: Span, limit: "Timeout") -> bytes:
+    """The bytes of an answer, or one piece more than were asked for."""
+    data, begun = bytearray(), _in(0)
+    async for piece in pieces:
+        data += piece
+        limit.reschedule(begun + REQUEST_SECONDS + len(data) / SLOWEST)
+        if span and len(data) > span[1]:
+            break
+    return bytes(data)
+
+
+async def _over_other(fs: Any, path: str, first: int | None, end: int | None, limit: "Timeout") -> bytes:
+    # Nothing is seen of the bytes on their way: a whole file, of which no size is known, has no limit.
+    size = None if first is None or end is None else end - first
+    limit.reschedule(None if size is None else _in(REQUEST_SECONDS + size / SLOWEST))
+    data: bytes = await fs._cat_file(path, start=first, end=end)
+    return data
+
+
+async def _over_http(fs: Any, url: str, span: Span, more: Mapping[str, str], limit: "Timeout") -> Answer | Fault:
     from aiohttp import ClientTimeout
 
     kwargs = {"timeout": ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS), **fs.kwargs}
@@ -204,15 +250,11 @@ async def _over_http(fs: Any, url: str, span: Span, more: Mapping[str, str]) -> 
             if (int(place[1]), int(place[2])) != (span[0], sum(span) - 1):
                 return Fault(f"the server sent bytes {place[1]}-{place[2]} instead", True)
             total = int(place[3]) if place[3] != "*" else None
-        data = bytearray()
-        async for piece in answer.content.iter_any():
-            data += piece
-            if span and len(data) > span[1]:
-                break
+        data = await _received(answer.content.iter_any(), span, limit)
         if len(data) != (span[1] if span else answer.content_length or len(data)):
             return Fault(f"{len(data):,} bytes came instead of {span[1] if span else answer.content_length:,}", True)
         tag = answer.headers.get("ETag", "")
-        return Answer(bytes(data), total, "" if tag.startswith("W/") else tag)
+        return Answer(data, total, "" if tag.startswith("W/") else tag)
 
 
 def _refused(status: int, after: str) -> Fault | None:
@@ -222,25 +264,26 @@ def _refused(status: int, after: str) -> Fault | None:
     if status in (404, 410):
         return Fault(f"HTTP {status}: it is not there", False, absent=True)
     if status in (401, 403):
-        return Fault(f"HTTP {status}: no permission; give the place its credentials", False)
+        return Fault(f"HTTP {status}: no permission; give the place its credentials", False, denied=True)
     if status == 416:
         return Fault("HTTP 416: it ends before the bytes asked for, so it is cut short or was changed", False)
     wait = float(after) if after.isdecimal() else 0.0
     return Fault(f"HTTP {status}", status in (408, 425, 429) or status >= 500, wait)
 
 
-async def _over_s3(fs: Any, url: str, span: Span) -> Answer | Fault:
+async def _over_s3(fs: Any, url: str, span: Span, limit: "Timeout") -> Answer | Fault:
     bucket, key, _ = fs.split_path(url)
     asked = {"Range": f"bytes={span[0]}-{sum(span) - 1}"} if span else {}
     answer = await fs._call_s3("get_object", Bucket=bucket, Key=key, **asked)
-    async with answer["Body"] as body:
+    body = answer["Body"]
+    async with body:
         size, total = answer["ContentLength"], answer["ContentLength"]
         if span:
             place = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", answer.get("ContentRange", ""))
             if not place or (int(place[1]), int(place[2])) != (span[0], sum(span) - 1):
                 return Fault(f"the server sent {answer.get('ContentRange') or 'the whole file'} instead", True)
             size, total = span[1], int(place[3])
-        data = await body.read()
+        data = await _received(body.iter_chunks(PIECE), span, limit)
     if len(data) != size:
         return Fault(f"{len(data):,} bytes came instead of {size:,}", True)
     return Answer(data, total, answer.get("ETag", ""))
@@ -253,9 +296,11 @@ def fault_of(error: BaseException) -> Fault:
     code = f" {told}" if re.fullmatch(r"[A-Za-z0-9.]{1,40}", told) else ""
     if isinstance(error, FileNotFoundError):
         return Fault(f"it is not there{code}", False, absent=True)
+    if fault := _refused(getattr(response, "status_code", 200), ""):
+        return fault
     name = type(error).__name__
     if isinstance(error, PermissionError) or "Credentials" in name:
-        return Fault(f"no permission ({name}{code}); give the place its credentials", False)
+        return Fault(f"no permission ({name}{code}); give the place its credentials", False, denied=True)
     if "InvalidRange" in told:
         return Fault("it ends before the bytes asked for, so it is cut short or was changed", False)
     if isinstance(error, TimeoutError):

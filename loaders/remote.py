@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from .arrow_buffers import as_numpy
-from .places import Answer, Fault, Place
+from .places import Answer, Fault, Place, shown
 from .range_cache import RangeCache
 from .retries import tried
 from .shards import SHARD_NAME, FolderError, Parts, Range, Request, Shards
@@ -100,10 +100,8 @@ _POOL: dict[int, ThreadPoolExecutor] = {}
 
 def _pool() -> ThreadPoolExecutor:
     """This process's threads for requests; those of a process that forked it are gone."""
-    if os.getpid() not in _POOL:
-        _POOL.clear()
-        _POOL[os.getpid()] = ThreadPoolExecutor(AT_ONCE, "facevox-fetch")
-    return _POOL[os.getpid()]
+    # One step, since several threads may come first at once; a pool that nobody takes starts no thread.
+    return _POOL.get(os.getpid()) or _POOL.setdefault(os.getpid(), ThreadPoolExecutor(AT_ONCE, "facevox-fetch"))
 
 
 class RemoteShards:
@@ -186,8 +184,8 @@ class RemoteShards:
         return len(data) == wanted[1] and (expected is None or sha256(data).digest() == expected)
 
     def _key(self, name: str, wanted: Range) -> str:
-        # The shard's hash: a shard that was built again has other ranges.
-        own = [self.folder.place.url, name, self.folder.shards[name].sha256, *wanted]
+        # The shard's hash: a shard that was built again has other ranges. The place without its signature, often new.
+        own = [shown(self.folder.place.url), name, self.folder.shards[name].sha256, *wanted]
         return sha256(json.dumps(own).encode()).hexdigest()
 
     def __enter__(self) -> "RemoteShards":

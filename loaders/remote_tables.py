@@ -8,12 +8,13 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 from .durable import write_bytes
-from .places import Answer, Fault, Place
+from .places import Answer, Fault, Place, shown
 from .range_cache import CacheOptions
 from .retries import tried
 from .shards import FolderError, file_sha256
@@ -32,7 +33,7 @@ def fetched(place: Place, cache: CacheOptions) -> Path:
     there does not have its sha256, OSError when the copies cannot be written.
     """
     sums = _sums(place)
-    version = f"{sha256(place.url.encode()).hexdigest()[:16]}-{sha256(sums).hexdigest()[:16]}"
+    version = f"{sha256(shown(place.url).encode()).hexdigest()[:16]}-{sha256(sums).hexdigest()[:16]}"
     home = (_kept(cache) if cache.gb else _passing()) / version
     pairs = [
         (name, digest)
@@ -88,8 +89,10 @@ def _kept(cache: CacheOptions) -> Path:
     """The folder of all copies, without those that nobody has opened for UNUSED_SECONDS."""
     home = cache.folder / "folders"
     for old in home.iterdir() if home.is_dir() else ():
-        if old.stat().st_mtime < time.time() - UNUSED_SECONDS:
-            shutil.rmtree(old, ignore_errors=True)
+        # Another process may remove the same one.
+        with suppress(FileNotFoundError):
+            if old.stat().st_mtime < time.time() - UNUSED_SECONDS:
+                shutil.rmtree(old, ignore_errors=True)
     return home
 
 

@@ -109,14 +109,17 @@ class Verdict:
 
 
 def check(
-    path: str | Path | Place, progress: Callable[[int], object] | None = None, options: VerifyOptions | None = None
+    path: Folder | str | Path | Place,
+    progress: Callable[[int], object] | None = None,
+    options: VerifyOptions | None = None,
 ) -> Verdict:
     """Check hashes, members, frames, facts, counts, keys and splits. `progress` is told of bytes as they are read.
 
     Every file is read once; those of a remote place are not kept, nor is what is in the cache trusted. With
     `options.sample` tables and cards are read whole; of the shards names, sizes and, by byte ranges, the members of
-    random samples. Raises FolderError when there is no finished folder at all, or a remote one whose tables cannot be
-    had whole, ValueError for options that mean nothing; everything else becomes a problem in the verdict.
+    random samples. Raises FolderError when there is no finished folder at all, or a remote one whose tables or
+    listing cannot be had whole, ValueError for options that mean nothing; everything else becomes a problem in the
+    verdict.
     """
     started, options = time.perf_counter(), options or VerifyOptions()
     options.check()

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
 from .folder import Folder
-from .places import Place
+from .places import Answer, Fault, Place, outcome
 from .range_cache import CacheOptions
 from .remote import ask_span
+from .remote_tables import SUMS
 from .retries import tried
 from .shards import SHARD_NAME, FolderError
 
@@ -17,7 +18,7 @@ SPAN = 8 << 20
 """Bytes of one request."""
 AT_ONCE = 8
 """Files read at the same time from a remote place, at least."""
-OUTSIDE_SUMS = ("checksums.sha256", "review.jsonl")
+OUTSIDE_SUMS = (SUMS, "review.jsonl")
 
 
 class Files(Protocol):
@@ -26,7 +27,10 @@ class Files(Protocol):
     def missing(self, names: Collection[str]) -> list[str]: ...
 
     def strangers(self, names: Collection[str]) -> list[str] | None:
-        """Files that are not among `names`; None where the place cannot be listed."""
+        """Files that are not among `names`; None where the place cannot be listed, or not by us.
+
+        Raises FolderError when the listing cannot be had after the last try.
+        """
 
     def opened(self, name: str) -> BinaryIO: ...
 
@@ -39,9 +43,9 @@ def files_of(folder: Folder) -> Files:
     return LocalFiles(folder.path) if isinstance(folder.place, Path) else RemoteFiles(folder, folder.place)
 
 
-def open_unkept(path: str | Path | Place) -> Folder:
+def open_unkept(path: Folder | str | Path | Place) -> Folder:
     """A folder of which nothing stays on this machine: what was copied before says nothing about the place."""
-    return Folder(path, cache=CacheOptions(gb=0))
+    return Folder(path.place if isinstance(path, Folder) else path, cache=CacheOptions(gb=0))
 
 
 class LocalFiles:
@@ -80,7 +84,12 @@ class RemoteFiles:
         if opened.kind == "http":
             return None
         root = str(opened.fs._strip_protocol(self.place.base)).rstrip("/") + "/"
-        there = [str(found) for found in opened.fs.find(root)]
+        opened.fs.invalidate_cache()
+        what = f"{self.place}: its listing"
+        listed: Any = tried(lambda: _none_if_denied(outcome(partial(opened.fs.find, root))), what).data
+        if listed is None:
+            return None
+        there = [str(found) for found in listed]
         return _not_among([found.removeprefix(root) for found in there if found.startswith(root)], names)
 
     def opened(self, name: str) -> BinaryIO:
@@ -136,6 +145,11 @@ class _InOrder(io.RawIOBase):
     def _span(self, first: int, size: int) -> bytes:
         what = f"{self.place}/{self.name}, bytes {first:,} to {first + size:,}"
         return tried(partial(ask_span, self.place, self.name, (first, size), self.size), what).data
+
+
+def _none_if_denied(found: Answer | Fault) -> Answer | Fault:
+    """Who may read need not be allowed to list."""
+    return Answer(cast(bytes, None)) if isinstance(found, Fault) and found.denied else found
 
 
 def _not_among(there: Collection[str], names: Collection[str]) -> list[str]:

@@ -36,7 +36,7 @@ def webdataset(
     shards = folder.shards(config, split)
     if other := next((shard.suffix for shard in shards if shard.suffix != ".tar"), ""):
         raise FolderError(
-            f"{path}: webdataset reads tar shards, these are {other}; use facevox.stream, or build as tar"
+            f"{folder}: webdataset reads tar shards, these are {other}; use facevox.stream, or build as tar"
         )
     wanted = {fields} if isinstance(fields, str) else None if fields is None else set(fields)
     known = pc.unique(pc.struct_field(pc.list_flatten(folder.index["fields"]), "name")).to_pylist()

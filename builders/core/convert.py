@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from ...loaders.durable import PART, sync_folder, write_json
 from ...loaders.folder import Folder, FolderError
 from ...loaders.names import nearest
+from ...loaders.places import Place
 from ...loaders.remote import open_shards
 from ...loaders.sample import ARRAY, Config, Fact, Field, Sample
 from ...loaders.shards import SHARD_NAME
@@ -32,7 +33,7 @@ MARKS = Path(".build") / "converted"
 class ConvertOptions:
     """What to convert, to where and to which format, by how many processes."""
 
-    source: str
+    source: str | Path | Place
     out: Path
     format: str
     workers: int = 1
@@ -73,6 +74,8 @@ def convert(options: ConvertOptions, progress: Pieces | None = None) -> ConvertR
     if options.workers < 1:
         raise ValueError(f"{options.workers} workers: expected 1 or more")
     folder = Folder(options.source)
+    # Pinned, and told without its query.
+    options = replace(options, source=folder.place)
     manifest = [row for row in folder.manifest.to_pylist() if row["file"]]
     _check(options, folder, manifest)
     origin = {"source": folder.digest, "format": options.format}
@@ -176,7 +179,7 @@ def _copy_plan(folder: Folder, options: ConvertOptions) -> None:
 
 
 @lru_cache(maxsize=1)
-def _opened(source: str, digest: str) -> Folder:
+def _opened(source: str | Path | Place, digest: str) -> Folder:
     """The source, opened once in a process: of a remote one that fetches and hashes all tables."""
     return Folder(source)
 

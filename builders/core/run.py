@@ -141,8 +141,6 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
             tell = progress(total, total - sum(job.spec.size for job in missing)) if progress else None
             for result in engine(name, options.workers, options.address)(missing, tell):
                 report.add(result)
-            if store:
-                store.look_again()
             _await_shards(missing)
             alone = hold.take_over()
             absent = sum(not is_done(job) for job in jobs) if options.world else 0
@@ -192,11 +190,15 @@ def _planned(
 def _await_shards(built: Sequence[ShardJob]) -> None:
     """Wait until this process sees what nodes say they wrote. Raises FolderError after a minute."""
     until = time.monotonic() + SEEN_AFTER
+    if built and built[0].store:
+        built[0].store.look_again()
     for job in built:
         while not is_done(job):
             if time.monotonic() > until:
                 raise FolderError(f"{job.out}: {job.spec.name} was built but is not here. Run the same command again")
             time.sleep(0.5)
+            if job.store:
+                job.store.look_again()
 
 
 def _finish(report: BuildReport, builder: Builder, plan: Plan, review: Review, raw: Folder) -> None:

@@ -2,7 +2,8 @@
 
 Options: latency (seconds a request), rate (bytes a second over all connections, 0 for no limit), and the parts of the
 requests for shards that meet each fault of FAULTS; `seed` of these; `tables` whether they meet requests for tables too;
-`silent`: requests for shards are never answered. Prints its address, serves until its standard input ends.
+`silent`: requests for shards are never answered; `trickle`: bytes of shards come one by one, so many seconds apart.
+Prints its address, serves until its standard input ends.
 GET /_stats is the counts since the last call: requests, bytes, faults by name, and the most requests at once.
 """
 
@@ -107,7 +108,12 @@ class Handler(BaseHTTPRequestHandler):
         if self.command == "HEAD":
             return
         self.throttle(len(sent))
-        self.wfile.write(sent)
+        if "/data/" in self.path and (apart := self.server.options.get("trickle")):
+            for byte in sent:
+                self.wfile.write(bytes([byte]))
+                time.sleep(apart)
+        else:
+            self.wfile.write(sent)
         with self.server.lock:
             self.server.counts["bytes"] += len(sent)
         if fault == "truncated":

@@ -126,15 +126,23 @@ def test_a_dead_server_is_an_error_in_seconds(built, serving):
     assert time.monotonic() - begun < 30
 
 
-def test_no_secret_is_told(short_waits, built, serving):
+def test_no_secret_is_told(short_waits, built, serving, tmp_path):
     with serving(built["tar"].path, token="s3cret") as server:
         host = server.url.removeprefix("http://")
         folder = Folder(f"http://user:pa55@{host}/?sig=s3cret")
         assert len(taken(Stream(folder, "utterances", "train", READ))) == 8
         assert repr(folder) == f"Folder('http://{host}/')"
-        with pytest.raises(FolderError, match="HTTP 403: no permission") as caught:
-            Folder(f"http://user:pa55@{host}/?sig=s3cre7")
-        assert not any(word in str(caught.value) for word in ("s3cre", "pa55", "user"))
+        url = f"http://user:pa55@{host}/?sig=s3cret"
+        for wrong, words in (
+            (lambda: Folder(f"http://user:pa55@{host}/?sig=s3cre7"), "HTTP 403: no permission"),
+            (lambda: facevox.load_dataset(url, "utterances", "nowhere"), "has no split 'nowhere'"),
+            (lambda: facevox.load_dataset(url, "utterances", "train", streaming=True, fields=("x",)), "no field 'x'"),
+            (lambda: facevox.webdataset(url, "utterances", "train"), "needs a folder on a local disk"),
+            (lambda: facevox.convert(url, tmp_path / "P", format="tar"), "is in format tar already"),
+        ):
+            with pytest.raises((FolderError, ValueError), match=words) as caught:
+                wrong()
+            assert not any(word in str(caught.value) for word in ("s3cre", "pa55", "user")), words
     with pytest.raises(FolderError) as caught:
         list(Stream(folder, "utterances", "train", StreamOptions(fields=("mic2.flac",))))
     assert not any(word in str(caught.value) for word in ("s3cre", "pa55", "user"))
@@ -203,6 +211,63 @@ def test_a_silent_server_is_an_error_in_seconds(built, serving, monkeypatch):
             list(stream)
 
 
+@pytest.mark.parametrize("protocol", ["http", "s3"])
+def test_a_server_that_trickles_is_an_error_in_seconds(built, serving, monkeypatch, protocol):
+    monkeypatch.setattr("facevox.loaders.places.REQUEST_SECONDS", 1.0)
+    monkeypatch.setattr("facevox.loaders.retries.PATIENCE", 0.1)
+    above = built["tar"].path.parent
+    with serving(above.parent, trickle=0.05) as server:
+        options = {"endpoint_url": server.url, "key": "AKIAFAKE", "secret": "hush-hush"}
+        folder = Folder(f"s3://{above.name}/O", options) if protocol == "s3" else Folder(f"{server.url}/{above.name}/O")
+        begun = time.monotonic()
+        with pytest.raises(FolderError, match=r"train-0.*tar, bytes .*: slower than 10,000 bytes/s .*\(2 tries\)"):
+            list(Stream(folder, "utterances", "train", StreamOptions(fields=("mic1.flac",))))
+        assert time.monotonic() - begun < 20
+
+
+def test_a_new_signature_is_no_new_folder(built, serving, cache_folder):
+    with serving(built["tar"].path) as server:
+        for number in range(2):
+            server.stats()
+            taken(Stream(f"{server.url}/?sig={number}", "utterances", "train", READ))
+        assert server.stats()["requests"] == 1, "the list of checksums alone is asked for again"
+    assert len(list((cache_folder / "folders").iterdir())) == 1
+
+
+def test_opening_a_hub_folder_is_tried_again(short_waits, built, serving, monkeypatch):
+    with serving(built["tar"].path) as server:
+        outcomes = iter((ConnectionResetError(), (server.url, {})))
+
+        def pinned(place):
+            found = next(outcomes)
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+        monkeypatch.setattr("facevox.loaders.places._pinned", pinned)
+        assert Folder("hf://datasets/user/name").digest == built["tar"].digest
+
+
+def test_many_threads_share_one_pool():
+    script = """
+import os, threading
+from facevox.loaders import remote
+
+faults = []
+threading.excepthook = lambda told: faults.append(told.exc_value)
+for _ in range(300):
+    remote._POOL.pop(os.getpid(), None)
+    pools, start = set(), threading.Barrier(8)
+    several = [threading.Thread(target=lambda: (start.wait(), pools.add(remote._pool()))) for _ in range(8)]
+    [one.start() for one in several]
+    [one.join() for one in several]
+    assert len(pools) == 1 and not faults, (pools, faults)
+"""
+    switching = "import sys; sys.setswitchinterval(1e-6)"
+    done = subprocess.run([sys.executable, "-c", switching + script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_people_are_drawn_from_a_place(built, serving):
     def drawn(folder):
         return [
@@ -219,3 +284,11 @@ def test_people_are_drawn_from_a_place(built, serving):
 
     with serving(built["tar"].path) as server:
         assert drawn(server.url) == drawn(built["tar"])
+
+
+def test_an_open_folder_of_a_place_is_verified_and_converted(built, serving, tmp_path):
+    with serving(built["tar"].path, token="s3cret") as server:
+        folder = Folder(f"{server.url}/?sig=s3cret")
+        assert facevox.verify(folder, sample=2).problems == []
+        converted = facevox.convert(folder, tmp_path / "out", format="arrow", workers=2)
+        assert converted.index.num_rows == folder.index.num_rows

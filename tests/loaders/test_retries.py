@@ -1,5 +1,6 @@
 """Tries, and which ranges are fetched together."""
 
+import copy
 import math
 import sys
 import threading
@@ -86,6 +87,14 @@ def test_what_is_fetched_together_is_near_and_complete(ranges):
 )
 def test_names_of_places(url, shown, file):
     assert str(Place(url)) == shown and Place(url).file("data/x.tar") == file
+
+
+def test_a_place_sent_to_another_process_is_the_same_place():
+    place = Place("memory://O", {"asked": 1})
+    place.opened()
+    sent = copy.deepcopy(place)
+    assert sent == place and hash(sent) == hash(place)
+    assert sent != Place("memory://O") and place != Place("memory://P", place.options)
 
 
 def test_what_is_a_place():

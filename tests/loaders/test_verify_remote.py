@@ -3,6 +3,7 @@
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
+import facevox
 import fsspec
 import pytest
 from facevox.loaders.folder import Folder, FolderError
@@ -54,7 +55,7 @@ def test_damage_at_a_remote_place_is_found(copy, serving):
             check(server.url)
 
 
-def test_strangers_are_found_where_a_place_can_be_listed(copy):
+def test_strangers_are_found_where_a_place_can_be_listed(copy, monkeypatch):
     memory = fsspec.filesystem("memory")
     memory.put(str(copy) + "/", "/verify-remote/", recursive=True)
     try:
@@ -63,6 +64,19 @@ def test_strangers_are_found_where_a_place_can_be_listed(copy):
         assert check("memory://verify-remote").problems == [
             "data/utterances/train-00099.parquet: not listed in checksums.sha256"
         ]
+        opened, listing = Folder("memory://verify-remote"), type(memory).find
+        faults = []
+
+        def find(self, *args, **options):
+            if faults:
+                raise faults.pop()
+            return listing(self, *args, **options)
+
+        monkeypatch.setattr(type(memory), "find", find)
+        faults[:] = [ConnectionResetError()]
+        assert len(facevox.verify(opened).problems) == 1, "tried again"
+        faults[:] = [PermissionError()]
+        assert facevox.verify(opened).lines()[-1].endswith("this place lists none")
     finally:
         memory.rm("/verify-remote", recursive=True)
 

@@ -1,16 +1,21 @@
 """Building into a remote place: the bytes of a local build, resumed from what lies there."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import fsspec
 import pytest
-from facevox.builders.core.run import BuildOptions, run
+from facevox.builders.core.plan import ShardSpec
+from facevox.builders.core.review import digest as review_digest
+from facevox.builders.core.run import BuildOptions, _await_shards, run
+from facevox.builders.core.shard import ShardJob
 from facevox.builders.core.store import destination
 from facevox.builders.speakingfaces import SpeakingFacesOptions
 from facevox.loaders.folder import Folder, FolderError
@@ -121,3 +126,24 @@ def test_a_listing_cannot_lead_out_of_the_scratch_folder(name, tmp_path):
     with pytest.raises(FolderError, match=r"holds a file '\.build/.*', a name that no build gives"):
         to.store.bring_back(to.folder)
     assert not list(tmp_path.rglob("evil")) and not to.folder.exists()
+
+
+def test_a_shard_that_a_place_lists_late_is_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("facevox.builders.core.run.SEEN_AFTER", 3.0)
+    place = f"memory://late-{tmp_path.name}"
+    spec = ShardSpec("c/train-00000", "c", "train", ())
+    job = ShardJob("x", "", tmp_path, SpeakingFacesOptions(), "tar", "plan", spec, store=destination(place).store)
+    job.sidecar.parent.mkdir(parents=True)
+    facts = {
+        "digest": "plan",
+        "decisions": review_digest(spec),
+        "rejections": [],
+        "file": "data/c/train-00000.tar",
+        "size": 4,
+    }
+    job.sidecar.write_text(json.dumps(facts))
+    assert job.store.sizes == {}
+    late = threading.Timer(0.8, fsspec.filesystem("memory").pipe_file, (f"{place}/{facts['file']}", b"late"))
+    late.start()
+    _await_shards([job])
+    late.join()
