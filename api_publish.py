@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .loaders.folder import Folder
+from .loaders.places import local
 
 if TYPE_CHECKING:
     from .builders.core.publish import PublishReport
@@ -35,7 +36,7 @@ def convert(
             bar.update(done - bar.n)
 
         source = path.place if isinstance(path, Folder) else path
-        run(ConvertOptions(source, Path(out), format, workers), tell)
+        run(ConvertOptions(source, local(out, "convert makes"), format, workers), tell)
     return Folder(out)
 
 
@@ -64,6 +65,6 @@ def publish(path: str | Path, repo: str, *, progress: bool = False, **options: A
         "disable": None if progress else True,
     }
     with tqdm(desc="verifying", **bar_options) as bar:
-        parcel = prepared(PublishOptions(Path(path), repo, **options), bar.update)
+        parcel = prepared(PublishOptions(local(path, "publish sends"), repo, **options), bar.update)
     with tqdm(desc="publishing", total=parcel.size, **bar_options) as bar:
         return run(parcel, bar.update)

@@ -59,7 +59,7 @@ def add(commands: Any) -> None:
         "convert", help="a built folder in another format", description=CONVERT, formatter_class=raw
     )
     convert.add_argument("folder", help="a built dataset folder, or a place such as s3://bucket/folder")
-    convert.add_argument("out", type=Path, help="the dataset folder to make or resume; new or empty")
+    convert.add_argument("out", help="the dataset folder to make or resume; new or empty")
     convert.add_argument("--format", required=True, metavar="FORMAT", help="tar (WebDataset), parquet or arrow")
     convert.add_argument("--workers", type=int, default=_cores(), help="processes (default: one per core)")
     convert.set_defaults(run=convert_folder)
@@ -70,7 +70,7 @@ def add(commands: Any) -> None:
 
 
 def _add_publish(publish: argparse.ArgumentParser) -> None:
-    publish.add_argument("folder", type=Path, help="a built dataset folder")
+    publish.add_argument("folder", help="a built dataset folder")
     publish.add_argument("repo", help="the repository, USER/NAME or ORGANISATION/NAME; made if it is not there")
     publish.add_argument("--dry-run", action="store_true", help="print what would be sent and the terms; send nothing")
     publish.add_argument(
@@ -127,6 +127,7 @@ def convert_folder(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from .builders.core.convert import ConvertOptions, convert
+    from .loaders.places import local
 
     with tqdm(unit=" shards", desc="converting", leave=False, disable=None) as bar:
 
@@ -134,7 +135,8 @@ def convert_folder(options: argparse.Namespace) -> int:
             bar.total = total
             bar.update(done - bar.n)
 
-        report = convert(ConvertOptions(options.folder, options.out, options.format, options.workers), tell)
+        out = local(options.out, "convert makes")
+        report = convert(ConvertOptions(options.folder, out, options.format, options.workers), tell)
     print(*report.lines(), sep="\n")
     return 0
 
@@ -144,9 +146,10 @@ def publish_folder(options: argparse.Namespace) -> int:
 
     from .builders.core.hub import Hub
     from .builders.core.publish import PublishOptions, prepared, publish
+    from .loaders.places import local
 
     chosen = PublishOptions(
-        options.folder,
+        local(options.folder, "publish sends"),
         options.repo,
         "" if options.open else options.gated,
         options.public,

@@ -126,6 +126,13 @@ def place_of(path: str | Path | Place, options: Mapping[str, Any] | None = None)
     return Path(text.removeprefix("file://"))
 
 
+def local(path: str | Path, what: str) -> Path:
+    """The path of a folder on a local disk. Raises ValueError for a place: `what` says who needs the disk."""
+    if re.match(r"[a-z][a-z0-9+.-]*:/", str(path)):
+        raise ValueError(f"{shown(str(path))}: {what} a folder on a local disk, not a place")
+    return Path(path)
+
+
 class _Opened:
     """One process's filesystem for a place."""
 

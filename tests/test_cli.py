@@ -107,6 +107,8 @@ def test_version(capsys):
         (["info", "{out}"], "no dataset folder"),
         (["show", "{built}", "nobody"], "keys look like"),
         (["verify", "{out}"], "no dataset folder"),
+        (["convert", "{built}", "s3://bucket/O", "--format", "arrow"], "convert makes a folder on a local disk"),
+        (["publish", "s3://bucket/O", "user/name"], "publish sends a folder on a local disk"),
     ],
 )
 def test_bad_use_is_one_clear_line_and_exit_code_2(release, built, tmp_path, capfd, words, expected):
