@@ -21,8 +21,9 @@ CONVERT = """Write a built folder in another format: the same samples, facts, by
 
   facevox convert O P --format parquet --workers 4
 
-The raw release is not needed. Where O has its .build, P equals byte for byte what `facevox build --format parquet`
-would give, and builds resume in it. The same command again resumes after any interruption. O may be a remote place."""
+The raw release is not needed. Where O has its .build (that of a remote place is not read), P equals byte for byte
+what `facevox build --format parquet` would give, and builds resume in it. The same command again resumes after any
+interruption. O may be a remote place."""
 
 
 PUBLISH = """Send a built folder to a dataset repository of the Hugging Face Hub; run it again to resume.
@@ -59,7 +60,7 @@ def add(commands: Any) -> None:
         "convert", help="a built folder in another format", description=CONVERT, formatter_class=raw
     )
     convert.add_argument("folder", help="a built dataset folder, or a place such as s3://bucket/folder")
-    convert.add_argument("out", help="the dataset folder to make or resume; new or empty")
+    convert.add_argument("out", help="the dataset folder to make or resume, on a local disk; new or empty")
     convert.add_argument("--format", required=True, metavar="FORMAT", help="tar (WebDataset), parquet or arrow")
     convert.add_argument("--workers", type=int, default=_cores(), help="processes (default: one per core)")
     convert.set_defaults(run=convert_folder)

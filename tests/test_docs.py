@@ -18,24 +18,21 @@ def test_the_examples_of_streaming_run(built):
     assert len(names["lengths"]) == 2
 
 
-def test_the_webdataset_pipeline_runs(built):
-    (example,) = [
-        block
-        for block in re.findall(r"```python\n(.*?)```", (DOCS / "dataset-folder.md").read_text(), flags=re.DOTALL)
-        if "webdataset" in block
-    ]
+def of_the_folder_page(word: str, built) -> dict:
+    """What the one example with this word in it leaves behind."""
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "dataset-folder.md").read_text(), flags=re.DOTALL)
+    (example,) = [block for block in blocks if word in block]
     names = {"FOLDER": str(built["tar"].path)}
     exec(compile(example, "dataset-folder.md", "exec"), names)
+    return names
+
+
+def test_the_webdataset_pipeline_runs(built):
+    names = of_the_folder_page("webdataset", built)
     rows = [row for row in built["tar"].index.to_pylist() if (row["config"], row["split"]) == ("utterances", "train")]
     assert sorted(names["heard"]) == sorted(row["key"] for row in rows)
 
 
 def test_croissant_is_read_as_the_page_says(built):
-    (example,) = [
-        block
-        for block in re.findall(r"```python\n(.*?)```", (DOCS / "dataset-folder.md").read_text(), flags=re.DOTALL)
-        if "mlcroissant" in block
-    ]
-    names = {"FOLDER": str(built["tar"].path)}
-    exec(compile(example, "dataset-folder.md", "exec"), names)
+    names = of_the_folder_page("mlcroissant", built)
     assert [key.decode() for key in names["keys"]] == built["tar"].index["key"].to_pylist()

@@ -50,14 +50,17 @@ class ConvertReport:
     size: int
     """Bytes of all shards."""
     buildable: bool
-    """Whether the source had its working state, so that builds can resume in the new folder."""
+    """Whether the source's working state was taken over, so that builds can resume in the new folder."""
 
     def lines(self) -> list[str]:
         """The closing words of `facevox convert`."""
         made = f"{self.made} made in this run" if self.made else "nothing was missing"
         told = [f"{self.samples:,} samples in {self.shards} shards, {self.size / 1e6:,.1f} MB in {self.out}; {made}"]
         if not self.buildable:
-            told.append("the source has no .build: this folder loads and verifies, but no build can resume in it")
+            told.append(
+                "no .build was taken over (the source has none, or is a remote place): this folder loads and verifies, "
+                "but no build can resume in it"
+            )
         return told
 
 

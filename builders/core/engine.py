@@ -111,9 +111,10 @@ def in_processes(
         return done
     size = min(workers, count, 4 * (os.cpu_count() or 1))
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(size, fresh_processes(), _start_piece_worker, (dict(os.environ),))
+    # The piece goes to each process once, not with every number: it may hold a list of all that is to be done.
+    pool = ProcessPoolExecutor(size, fresh_processes(), _start_piece_worker, (dict(os.environ), piece))
     try:
-        futures = [pool.submit(piece, number) for number in range(count)]
+        futures: list[Future[Made]] = [pool.submit(_do_piece, number) for number in range(count)]
         for finished, future in enumerate(as_completed(futures), 1):
             _result(future)
             if progress:
@@ -143,16 +144,28 @@ def _result(future: "Future[Made]") -> Made:
 
 
 _TOLD: Any = None
+_PIECE: Callable[[int], Any] | None = None
 
 
 def _start_worker(told: Any, environment: dict[str, str]) -> None:
     global _TOLD
     _TOLD = told
-    _start_piece_worker(environment)
+    _settle(environment)
     pa.set_cpu_count(1)
 
 
-def _start_piece_worker(environment: dict[str, str]) -> None:
+def _start_piece_worker(environment: dict[str, str], piece: Callable[[int], Any]) -> None:
+    global _PIECE
+    _PIECE = piece
+    _settle(environment)
+
+
+def _do_piece(number: int) -> Any:
+    assert _PIECE is not None
+    return _PIECE(number)
+
+
+def _settle(environment: dict[str, str]) -> None:
     # The server has that of the first build of its process.
     os.environ.update(environment)
     # Ctrl-C is for the parent, which stops the pool and tidies up.

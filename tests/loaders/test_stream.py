@@ -294,28 +294,36 @@ print(max(seen), seen[-1] - seen[2])
     assert growth < 8, done.stdout
 
 
-def test_a_killed_worker_is_told_and_the_stream_goes_on_where_it_stood(built):
+@pytest.fixture
+def slow(built):
+    """A stream of two workers that make batches more slowly than they are taken, and its keys in order."""
     options = StreamOptions(fields=("mic1.flac",), shuffle=True, batch_size=1, workers=2)
     whole = keys(Stream(built["tar"], "utterances", "train", options))
-    stream = Stream(built["tar"], "utterances", "train", options, inputs=Slow())
+    return Stream(built["tar"], "utterances", "train", options, inputs=Slow()), whole
+
+
+def kill_one(others) -> None:
+    os.kill(next(iter(set(multiprocessing.active_children()) - others)).pid, signal.SIGKILL)
+
+
+def test_a_killed_worker_is_told_and_the_stream_goes_on_where_it_stood(slow):
+    stream, whole = slow
     others, seen = set(multiprocessing.active_children()), []
     with pytest.raises(RuntimeError, match="killed in epoch 0 after [1-7] samples.*Iterating again goes on"):
         for batch in stream:
             seen += [batch["__key__"]]
             if len(seen) == 1:
-                os.kill(next(iter(set(multiprocessing.active_children()) - others)).pid, signal.SIGKILL)
+                kill_one(others)
     assert seen + keys(stream) == whole
 
 
-def test_a_worker_killed_while_the_training_is_busy_is_replaced(built):
-    options = StreamOptions(fields=("mic1.flac",), shuffle=True, batch_size=1, workers=2)
-    whole = keys(Stream(built["tar"], "utterances", "train", options))
-    stream = Stream(built["tar"], "utterances", "train", options, inputs=Slow())
+def test_a_worker_killed_while_the_training_is_busy_is_replaced(slow):
+    stream, whole = slow
     others, seen = set(multiprocessing.active_children()), []
     with pytest.raises(RuntimeError, match="killed"):
         for batch in stream:
             seen += [batch["__key__"]]
-            os.kill(next(iter(set(multiprocessing.active_children()) - others)).pid, signal.SIGKILL)
+            kill_one(others)
             # The signal of the child's death falls in here.
             time.sleep(1)
     assert seen + keys(stream) == whole
