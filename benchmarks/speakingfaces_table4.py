@@ -11,8 +11,9 @@ import torch
 from ..loaders.folder import Folder
 from ..models.core.checkpoint import restore
 from ..models.core.device import Place, choose
-from ..models.core.evaluate import Results, batches, joined, plain_order, results
+from ..models.core.evaluate import Results, batches, joined, results
 from ..models.core.model import Batch
+from ..models.core.reading import Reading
 from ..models.gender import AUDIO_NOISE, IMAGE_NOISE, MODES, Gender, GenderInputs
 from .core.bench import BenchOptions
 from .core.metrics import Interval, accuracy, bootstrap, spread
@@ -170,10 +171,10 @@ def pass_over(
     folder: Folder, split: str, inputs: GenderInputs, members: list[Trained], options: BenchOptions, place: Place
 ) -> None:
     """Read a split once and give every batch, with every row's noise, to every model."""
-    reading = {"batch_size": options.batch_size, "workers": options.workers, "limit": options.limit}
+    own = {name: getattr(options, name) for name in ("config", "batch_size", "workers", "limit")}
     for one in members:
         one.model.to(place.device)
-    for batch in batches(plain_order(folder, options.config, split, inputs, **reading)):
+    for batch in batches(Reading(folder, inputs, **own).stream(split)):
         moved = place.move(batch)
         for one in members if batch["keys"] else ():
             for name, case in CASES.items():

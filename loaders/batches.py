@@ -146,7 +146,7 @@ class SampleReader:
 
     def __init__(self, folder: Folder, table: pa.Table, options: StreamOptions) -> None:
         self.options = options
-        self.facts = table.drop_columns(["config", "split", "shard", "row", "identity", "fields"])
+        self.facts = table.drop_columns(["config", "split", "shard", "row", "fields"])
         self.members = Members(str(folder), table, options.fields)
 
     def request(self, rows: np.ndarray[Any, np.dtype[np.int64]]) -> Request:
@@ -174,8 +174,8 @@ class SampleReader:
         return Wanted(row, self.members.shard_name(row), entries, ranges, warped and stored is None)
 
     def _sample(self, wanted: Wanted, facts: dict[str, Any], parts: Mapping[Range, memoryview]) -> dict[str, Any]:
-        key = facts.pop("key")
-        sample: dict[str, Any] = {"__key__": key, "json": facts}
+        key, identity = facts.pop("key"), facts.pop("identity")
+        sample: dict[str, Any] = {"__key__": key, "__identity__": identity, "json": facts}
         for entry in wanted.entries:
             name = entry["name"]
             data = [parts[place] for place in wanted.ranges[name]]

@@ -44,6 +44,10 @@ class VoiceToFaceInputs(Inputs):
     voices: SegmentInputs
 
     @property
+    def config(self) -> str:
+        return "rcgan"
+
+    @property
     def fields(self) -> tuple[str, ...]:
         return (*self.voices.fields, FACE)
 

@@ -45,6 +45,10 @@ class SegmentInputs(Inputs):
     segments: int = 0
 
     @property
+    def config(self) -> str:
+        return "rcgan"
+
+    @property
     def fields(self) -> tuple[str, ...]:
         return (FIELD,)
 

@@ -100,6 +100,6 @@ def check_match(path: Path, state: Mapping[str, Any], wanted: Mapping[str, Any])
 def restore(path: Path) -> tuple[Model, dict[str, Any]]:
     """The trained model of a checkpoint, on the CPU, and the rest of its state. Raises ValueError as `load` does."""
     state = load(path)
-    model = create(state["model"], model_options(state["model"], state["options"]))
+    model = create(state["model"], model_options(state["model"], state["options"]), state.get("people", ()))
     model.load_state_dict(state["weights"])
     return model, state

@@ -7,19 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...loaders.folder import Folder
-from ...loaders.stream import Stream, StreamOptions
 from .device import Place
-from .model import Batch, Inputs, Model
+from .model import Batch, Model
 
 Results = dict[str, NDArray[Any]]
 """Per sample: `keys` (str), and what Model.evaluate returns, each (N,)."""
-
-
-def plain_order(folder: Folder, config: str, split: str, inputs: Inputs, **options: Any) -> Stream:
-    """Every sample of a split once, in folder order; `options` are further fields of StreamOptions."""
-    chosen = StreamOptions(fields=inputs.fields, frames=inputs.frames, align=inputs.align, **options)
-    return Stream(folder, config, split, chosen, inputs=inputs)
 
 
 def batches(stream: Iterable[Batch]) -> Iterator[Batch]:

@@ -34,6 +34,11 @@ class Inputs(ABC):
     """
 
     @property
+    def config(self) -> str:
+        """Config that is read unless another is asked for."""
+        return "utterances"
+
+    @property
     @abstractmethod
     def fields(self) -> tuple[str, ...]:
         """Fields to ask a stream for, as in ("visual.webp", "mic1.flac")."""
@@ -55,6 +60,36 @@ class Inputs(ABC):
     @abstractmethod
     def __call__(self, samples: Sequence[Mapping[str, Any]]) -> Batch:
         """Samples as `Folder.fetch` gives them -> Batch. Raises ValueError naming a missing field or fact."""
+
+
+@dataclass(frozen=True)
+class PeopleInputs(ABC):
+    """As Inputs, for a model that takes batches of people: of each person so many samples of several configs.
+
+    The batch size of training is then a number of people.
+    """
+
+    @property
+    @abstractmethod
+    def samples(self) -> Mapping[str, int]:
+        """Samples of each person by config, as in {"voices": 4, "faces": 8}."""
+
+    @property
+    @abstractmethod
+    def fields(self) -> Mapping[str, tuple[str, ...]]:
+        """Fields to ask for by config."""
+
+    @property
+    def balance(self) -> str:
+        """A fact with two values, of which a batch has 3:1 or 1:3 by turns; may be empty."""
+        return ""
+
+    @abstractmethod
+    def __call__(self, samples: Mapping[str, Any]) -> Batch:
+        """{"identities": names (P,), config: samples (P x K), person after person} -> Batch.
+
+        `keys` name the rows of what Model.evaluate returns. Raises ValueError naming a missing field or fact.
+        """
 
 
 def check_fields(sample: Mapping[str, Any], wanted: Iterable[str], reader: str) -> None:
@@ -82,9 +117,11 @@ class Model(nn.Module, ABC):
     name: ClassVar[str]
     options_type: ClassVar[type[ModelOptions]]
     epochs: ClassVar[int]
-    """Epochs of the paper."""
+    """Epochs of the paper; 0 where it counts steps."""
+    steps: ClassVar[int] = 0
+    """Steps of the paper; 0 where it counts epochs."""
     batch_size: ClassVar[int]
-    """Samples per step of the paper."""
+    """Samples (with PeopleInputs: people) per step of the paper."""
     parts: ClassVar[Mapping[str, Pretrained]] = MappingProxyType({})
     """Submodules that begin with the weights of another model."""
 
@@ -92,6 +129,11 @@ class Model(nn.Module, ABC):
         super().__init__()
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.schedulers: dict[str, torch.optim.lr_scheduler.LRScheduler] = {}
+
+    @classmethod
+    def tells_apart(cls, options: Any) -> tuple[str, ...]:
+        """Configs whose people it learns to tell apart; their names then are the second argument of its making."""
+        return ()
 
     @property
     def variant(self) -> str:
@@ -109,7 +151,7 @@ class Model(nn.Module, ABC):
         return float(next(iter(self.optimizers.values())).param_groups[0]["lr"])
 
     @abstractmethod
-    def inputs(self) -> Inputs:
+    def inputs(self) -> Inputs | PeopleInputs:
         """What turns samples into the batches of this model."""
 
     @abstractmethod
@@ -122,6 +164,10 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def evaluate(self, batch: Batch) -> dict[str, Tensor]:
         """Per-sample results, each (B,): `merit` (0 to 1, higher is better), `loss`, and what a table needs."""
+
+    def draw(self, batch: Batch) -> list[Tensor]:
+        """Columns of a picture grid, each (N, 3, H, W) uint8 RGB, as in [given, made, real]; none: no pictures."""
+        return []
 
     def end_epoch(self, validation: Mapping[str, float]) -> None:
         """Step the schedulers; `validation` has `merit` (mean) and `loss` (sum over samples)."""
@@ -148,10 +194,13 @@ def model_options(name: str, values: Mapping[str, Any]) -> ModelOptions:
     return kind(**values)
 
 
-def create(name: str, options: ModelOptions) -> Model:
-    """A fresh model; its weights come from torch's random state. Raises ValueError when options are not its own."""
+def create(name: str, options: ModelOptions, people: Sequence[str] = ()) -> Model:
+    """A fresh model; its weights come from torch's random state. Raises ValueError when options are not its own.
+
+    `people`: names of those that it learns to tell apart, for options with which it `tells_apart` any.
+    """
     kind: Any = find(name)
     if not isinstance(options, kind.options_type):
         raise ValueError(f"{name} takes {kind.options_type.__name__}, not {type(options).__name__}")
-    model: Model = kind(options)
+    model: Model = kind(options, tuple(people)) if kind.tells_apart(options) else kind(options)
     return model

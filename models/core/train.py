@@ -16,42 +16,14 @@ from typing import Any
 import torch
 
 from ...loaders.folder import Folder, FolderError
-from ...loaders.stream import Stream, StreamOptions
 from . import checkpoint
-from .device import DEVICES, PRECISIONS, choose
-from .evaluate import batches, evaluate, plain_order
+from .device import choose
+from .evaluate import batches, evaluate
+from .grid import write_grid
 from .initial import begin
-from .model import Batch, ModelOptions, create, find
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """What to train, on what, for how long; see `facevox train --help`."""
-
-    model: str
-    data: str | Path
-    out: str | Path
-    config: str = field(default="utterances", metadata={"help": "config of the dataset folder"})
-    epochs: int = field(default=0, metadata={"help": "epochs (default: the paper's)"})
-    batch_size: int = field(default=0, metadata={"help": "samples per step (default: the paper's)"})
-    seed: int = field(default=0, metadata={"help": "of weights, order and dropout"})
-    workers: int = field(default=0, metadata={"help": "reading processes; 0 reads in the main one"})
-    device: str = field(default="auto", metadata={"help": "where to run", "choices": DEVICES})
-    precision: str = field(default="auto", metadata={"help": "of the steps", "choices": PRECISIONS})
-    where: str = field(default="", metadata={"help": "only samples whose facts fulfil this, as in age < 40"})
-    limit: int = field(default=0, metadata={"help": "at most this many samples per split (0: all)"})
-    validation: str = field(default="validation", metadata={"help": "split to validate on"})
-    patience: int = field(
-        default=0, metadata={"help": "stop after so many validations without a better one (0: never)"}
-    )
-    validate_every: int = field(default=1, metadata={"help": "epochs between validations (0: never)"})
-    save_every: int = field(default=0, metadata={"help": "steps between checkpoints inside an epoch (0: none)"})
-    max_steps: int = field(default=0, metadata={"help": "stop after this many steps in all (0: never)"})
-    initial: str = field(
-        default="", metadata={"help": "parts that begin trained, as encoder=RUNS/voice_classifier/seed0/best.pt"}
-    )
-    settings: ModelOptions | None = None
-    """The model's own options; None for its defaults."""
+from .model import Batch, create, find
+from .reading import Reading, people
+from .train_options import TrainOptions as TrainOptions
 
 
 @dataclass
@@ -153,36 +125,32 @@ class Run:
         self.place = choose(options.device, options.precision)
         torch.manual_seed(options.seed)
         self.settings = options.settings or find(options.model).options_type()
-        model = create(options.model, self.settings)
+        configs = find(options.model).tells_apart(self.settings)
+        self.people = people(self.folder, configs, "train", options.where)
+        model = create(options.model, self.settings, self.people)
         initial = begin(model, options.initial)
         self.model = model.to(self.place.device)
-        self.epochs = options.epochs or self.model.epochs
-        batch_size = options.batch_size or self.model.batch_size
         name = "-".join(part for part in (options.model, self.model.variant) if part)
         self.home = Path(options.out) / name / f"seed{options.seed}"
-        self.inputs = self.model.inputs()
-        self.reading: dict[str, Any] = {"where": options.where, "limit": options.limit, "workers": options.workers}
-        self.reading["batch_size"] = batch_size
-        chosen = StreamOptions(
-            fields=self.inputs.fields,
-            frames=self.inputs.frames,
-            align=self.inputs.align,
-            shuffle=self.model.shuffle,
-            seed=options.seed,
-            **self.reading,
-        )
-        self.stream = Stream(self.folder, options.config, "train", chosen, inputs=self.inputs)
-        if options.validate_every and options.validation not in (there := self.folder.splits(options.config)):
-            raise FolderError(
-                f"{self.folder}: config {options.config!r} has no split {options.validation!r} to validate on; there "
-                f"is: {', '.join(there)}. Name one by --validation, or give --validate-every 0"
-            )
+        own = {name: getattr(options, name) for name in ("config", "where", "limit", "workers")}
+        batch_size = options.batch_size or self.model.batch_size
+        self.reading = Reading(self.folder, self.model.inputs(), batch_size=batch_size, **own)
+        self.stream = self.reading.stream("train", shuffle=self.model.shuffle, seed=options.seed)
+        paper_steps = 0 if options.epochs else self.model.steps
+        self.epochs = -(-paper_steps // len(self.stream)) if paper_steps else options.epochs or self.model.epochs
+        self.steps = paper_steps
+        for config in self.reading.configs if options.validate_every else ():
+            if options.validation not in (there := self.folder.splits(config)):
+                raise FolderError(
+                    f"{self.folder}: config {config!r} has no split {options.validation!r} to validate on; there "
+                    f"is: {', '.join(there)}. Name one by --validation, or give --validate-every 0"
+                )
         self.progress = Progress()
         self.identity = {
             "model": options.model,
             "options": self.settings.as_dict(),
             "folder": self.folder.digest,
-            "config": options.config,
+            "config": ",".join(self.reading.configs),
             "seed": options.seed,
             "batch_size": batch_size,
             "where": options.where,
@@ -206,6 +174,7 @@ class Run:
         if not path.exists():
             weights = sum(parameter.numel() for parameter in self.model.parameters())
             about = {**self.identity, "data": str(self.options.data), "parameters": weights, "place": str(self.place)}
+            about |= {"people": len(self.people)} if self.people else {}
             about |= {"python": platform.python_version(), "torch": torch.__version__, "facevox": version("facevox")}
             checkpoint.save_json(self.home / "config.json", about)
             return
@@ -227,6 +196,7 @@ class Run:
         cuda = torch.cuda.get_rng_state_all() if self.place.device.type == "cuda" else []
         state = {
             **self.identity,
+            "people": self.people,
             "weights": self.model.state_dict(),
             "optimizers": {name: value.state_dict() for name, value in self.model.optimizers.items()},
             "schedulers": {name: value.state_dict() for name, value in self.model.schedulers.items()},
@@ -241,6 +211,8 @@ class Run:
     def train_epoch(self, stopping: threading.Event, progress: bool) -> None:
         """Train to the end of the epoch and validate; or to where the run is told to stop. Saves in both cases."""
         now, total = self.progress, len(self.stream)
+        # The paper's steps may end inside an epoch, which then ends there.
+        total = min(total, now.epoch_steps + self.steps - now.step) if self.steps else total
         found = batches(self.stream)
         with _bar(f"epoch {now.epoch + 1}/{self.epochs}", total, now.epoch_steps, progress) as bar:
             while now.epoch_steps < total:
@@ -262,7 +234,8 @@ class Run:
                         self.save()
         if now.epoch_steps >= total:
             # The stream moves to its next epoch only when it is asked once more.
-            next(found, None)
+            if not self.steps or now.step < self.steps:
+                next(found, None)
             self._end_epoch()
         self.save()
 
@@ -303,8 +276,8 @@ class Run:
         now, options = self.progress, self.options
         if not now.epoch_samples:
             raise ValueError(
-                f"{self.folder}: none of the {now.epoch_dropped} samples of {options.config}, train can be used "
-                f"by {options.model}: too few frames or too little sound"
+                f"{self.folder}: none of the {now.epoch_dropped} samples of {self.identity['config']}, train can be "
+                f"used by {options.model}: too few frames or too little sound"
             )
         facts: dict[str, Any] = {"epoch": now.epoch + 1, "step": now.step, "loss": now.epoch_loss / now.epoch_samples}
         facts |= {"lr": self.model.learning_rate, "samples": now.epoch_samples, "dropped": now.epoch_dropped}
@@ -317,7 +290,7 @@ class Run:
             if score > now.best or not options.validate_every:
                 now.best, now.best_epoch = score, now.epoch
                 weights = {"weights": self.model.state_dict(), "epoch": now.epoch, "score": score[0]}
-                checkpoint.save(self.home / "best.pt", {**self.identity, **weights})
+                checkpoint.save(self.home / "best.pt", {**self.identity, "people": self.people, **weights})
         facts |= {"finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "place": str(self.place)}
         now.history.append(facts)
         now.epoch_steps = now.epoch_samples = now.epoch_dropped = 0
@@ -325,11 +298,16 @@ class Run:
 
     def _validate(self) -> dict[str, float]:
         """Mean merit and summed loss on the validation split; the model steps its schedulers with them."""
-        stream = plain_order(self.folder, self.options.config, self.options.validation, self.inputs, **self.reading)
+        stream = self.reading.stream(self.options.validation)
         found = evaluate(self.model, stream, self.place)
+        write_grid(self.model, self.reading.stream(self.options.validation), self.place, self._grid)
         merit, loss = float(found["merit"].mean()), float(found["loss"].sum())
         self.model.end_epoch({"merit": merit, "loss": loss})
         return {"merit": merit, "validation_loss": loss, "validation_samples": len(found["keys"])}
+
+    @property
+    def _grid(self) -> Path:
+        return self.home / "grids" / f"epoch{self.progress.epoch:04d}.png"
 
 
 def _bar(text: str, total: int, done: int, shown: bool) -> Any:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from facevox.loaders.folder import Folder
 from facevox.loaders.stream import Stream, StreamOptions
-from facevox.models.core.evaluate import plain_order
+from facevox.models.core.reading import Reading
 from facevox.models.core.sound import MelOptions
 from facevox.models.gender import (
     DROPOUT,
@@ -151,7 +151,7 @@ def sample(built) -> dict:
 
 
 def test_inputs_equal_an_independent_computation(built, sample):
-    stream = plain_order(built["tar"], "utterances", built["tar"].row(sample["__key__"])["split"], GenderInputs())
+    stream = Reading(built["tar"], GenderInputs()).stream(built["tar"].row(sample["__key__"])["split"])
     batch = next(b for b in stream if sample["__key__"] in b["keys"])
     at = batch["keys"].index(sample["__key__"])
     for name in ("visual", "thermal"):
