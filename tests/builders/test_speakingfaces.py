@@ -393,12 +393,18 @@ def test_missing_empty_and_extra_archives_are_in_manifest_and_card(plain, tmp_pa
 def test_all_faults_together_with_bounded_memory(plain, tmp_path):
     release, _ = plain
     faults.damage(release, tmp_path / "release", 3)
-    script = (
-        "import sys; from facevox.cli import main; from facevox.builders.core.shard import peak_memory; "
-        "code = main(sys.argv[1:]); print(peak_memory() >> 20); sys.exit(code)"
-    )
-    line = ["build", "speakingfaces", "--raw", str(tmp_path / "release"), "--out", str(tmp_path / "out")]
-    done = subprocess.run([sys.executable, "-c", script, *line], capture_output=True, text=True, timeout=300)
+    script = """
+import sys
+from facevox.cli import main
+from facevox.builders.core.shard import peak_memory
+for raw, out in zip(sys.argv[1::2], sys.argv[2::2]):
+    assert main(["build", "speakingfaces", "--raw", raw, "--out", out]) == 0
+    print("peak", peak_memory() >> 20)
+"""
+    line = [release, tmp_path / "sound", tmp_path / "release", tmp_path / "out"]
+    done = subprocess.run([sys.executable, "-c", script, *map(str, line)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout.split()[-1]) < 400
+    sound, damaged = (int(said.split()[1]) for said in done.stdout.splitlines() if said.startswith("peak"))
+    # Pictures that claim to be huge, files without an end: none of them takes more than a sound release does.
+    assert damaged - sound < 40 and damaged < 500
     assert not check(tmp_path / "out").problems
