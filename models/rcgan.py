@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from .core.model import Batch, Inputs, Model, ModelOptions, Pretrained, check_fields
 from .core.rcgan_networks import SIDE, Autoencoder, Discriminator, Generator, VoiceClassifierNetwork
-from .voice_classifier import SegmentInputs
+from .core.segment_inputs import SegmentInputs
 
 FACE = "face64.webp"
 KINDS = ("vae", "cgan", "rcgan")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from facevox.models.core.segment_inputs import FIELD
 from facevox.models.rcgan import FACE, Rcgan, RcganOptions
-from facevox.models.voice_classifier import FIELD
 
 RANDOM = np.random.default_rng(0)
 FACES = RANDOM.integers(0, 256, (2, 1, 1, 3)).astype(np.uint8) * np.ones((1, 64, 64, 1), np.uint8)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from facevox.models.voice_classifier import FIELD, SegmentInputs, VoiceClassifier, VoiceClassifierOptions
+from facevox.models.core.segment_inputs import FIELD, SegmentInputs
+from facevox.models.voice_classifier import VoiceClassifier, VoiceClassifierOptions
 
 RANDOM = np.random.default_rng(0)
 
