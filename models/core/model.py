@@ -105,10 +105,18 @@ def check_fields(sample: Mapping[str, Any], wanted: Iterable[str], reader: str) 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """Where the weights of a model's part come from: a trained model, and the beginning of their names there."""
+    """Where the weights of a model's part come from, and the beginning of their names there.
 
-    model: str
-    prefix: str
+    Sources are a checkpoint of `model`, or the registered public network `network`; either may be empty. A part that
+    is not `required` begins fresh unless it is given; `Model.begun` tells. A part that a variant does not have is None
+    or absent there, and then not asked for.
+    """
+
+    model: str = ""
+    prefix: str = ""
+    required: bool = True
+    network: str = ""
+    network_prefix: str = ""
 
 
 class Model(nn.Module, ABC):
@@ -123,10 +131,12 @@ class Model(nn.Module, ABC):
     batch_size: ClassVar[int]
     """Samples (with PeopleInputs: people) per step of the paper."""
     parts: ClassVar[Mapping[str, Pretrained]] = MappingProxyType({})
-    """Submodules that begin with the weights of another model."""
+    """Submodules that begin with the weights of another model, or of a registered public network."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.begun: frozenset[str] = frozenset()
+        """Of `parts`, those that were given weights to begin with."""
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.schedulers: dict[str, torch.optim.lr_scheduler.LRScheduler] = {}
 

@@ -176,12 +176,29 @@ def fill(module: "nn.Module", name: str, models: Path | None = None) -> None:
 
     Raises ValueError when the file holds more than tensors, or others than the module's; else what `locate` raises.
     """
+    path = locate(name, models)
+    module.load_state_dict(_matching(path, _tensors(path), module.state_dict()))
+
+
+def part_tensors(name: str, models: Path | None = None, prefix: str = "") -> "dict[str, Tensor]":
+    """Weights of a registered torch network whose names begin with `prefix`, by the rest of their names.
+
+    Raises ValueError for a network of another kind or a file that holds more than tensors; else what `locate` raises.
+    """
+    if (kind := network(name).kind) != "torch":
+        raise ValueError(f"{name}: weights of kind {kind}, expected a network whose weights are torch's")
+    path = locate(name, models)
+    weights = _tensors(path)
+    if not isinstance(weights, Mapping):
+        raise ValueError(f"{path}: expected tensors by name, found {type(weights).__name__}")
+    return {key[len(prefix) :]: value for key, value in weights.items() if key.startswith(prefix)}
+
+
+def _tensors(path: Path) -> Any:
     from .checkpoint import read_old_tensors, read_tensors
 
-    path = locate(name, models)
     weights = (read_tensors if is_zipfile(path) else read_old_tensors)(path, "not readable torch weights; replace it")
-    weights = weights["state_dict"] if isinstance(weights, Mapping) and "state_dict" in weights else weights
-    module.load_state_dict(_matching(path, weights, module.state_dict()))
+    return weights["state_dict"] if isinstance(weights, Mapping) and "state_dict" in weights else weights
 
 
 def _matching(path: Path, weights: Any, wanted: "Mapping[str, Tensor]") -> "Mapping[str, Tensor]":

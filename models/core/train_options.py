@@ -31,7 +31,14 @@ class TrainOptions:
     save_every: int = field(default=0, metadata={"help": "steps between checkpoints inside an epoch (0: none)"})
     max_steps: int = field(default=0, metadata={"help": "stop after this many steps in all (0: never)"})
     initial: str = field(
-        default="", metadata={"help": "parts that begin trained, as encoder=RUNS/voice_classifier/seed0/best.pt"}
+        default="",
+        metadata={
+            "help": "parts that begin trained, as encoder=RUNS/voice_classifier/seed0/best.pt, or with the weights "
+            "of a public network by its name, as face=vggface-vgg16"
+        },
+    )
+    models: str = field(
+        default="", metadata={"help": "folder with files of public networks, looked through before packages and hub"}
     )
     settings: ModelOptions | None = None
     """The model's own options; None for its defaults."""

@@ -1,9 +1,13 @@
 """Parts that begin trained: loaded whole, recorded by digest, refused with what to do."""
 
+from hashlib import sha256
+
 import pytest
 import torch
 from facevox.models.core import checkpoint
 from facevox.models.core.initial import begin, chosen
+from facevox.models.core.model import Model, ModelOptions, Pretrained
+from facevox.models.core.networks import NETWORKS, Convention, Network
 from facevox.models.rcgan import Rcgan, RcganOptions
 from facevox.models.voice_classifier import VoiceClassifier, VoiceClassifierOptions
 
@@ -51,3 +55,71 @@ def test_checkpoints_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(ValueError, match="is of gender, expected a checkpoint of voice_classifier"):
         begin(Rcgan(OPTIONS), f"encoder={tmp_path / 'gender.pt'}")
     assert set(chosen("a=x,b=y=z")) == {"a", "b"}
+
+
+class Drawer(Model):
+    """Three parts: one that must be given, one that may be, one that this variant may lack."""
+
+    name = "drawer"
+    options_type = ModelOptions
+    epochs = batch_size = 1
+    parts = {  # noqa: RUF012 - never changed
+        "encoder": Pretrained("voice_classifier", "network."),
+        "judge": Pretrained(required=False, network="tiny", network_prefix="fc8."),
+        "extra": Pretrained("gender"),
+    }
+
+    def __init__(self, extra: bool = False) -> None:
+        super().__init__()
+        self.encoder = VoiceClassifier(VoiceClassifierOptions(classes=3, width=0.125)).network
+        self.judge = torch.nn.Linear(3, 2)
+        self.extra = torch.nn.Linear(1, 1) if extra else None
+
+    def inputs(self):
+        raise NotImplementedError
+
+    def step(self, batch):
+        return {}
+
+    def evaluate(self, batch):
+        return {}
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """A registered torch network of two layers, of which one is a part's, in a folder of the user's."""
+    weights = {"fc7.weight": torch.ones(3, 3), "fc8.weight": torch.full((2, 3), 5.0), "fc8.bias": torch.ones(2)}
+    torch.save(weights, tmp_path / "tiny.pth")
+    digest = sha256((tmp_path / "tiny.pth").read_bytes()).hexdigest()
+    monkeypatch.setitem(NETWORKS, "tiny", Network("tiny", "tiny.pth", digest, "torch", "MIT", Convention()))
+    return tmp_path
+
+
+def test_a_part_may_begin_with_a_public_network(tmp_path, tiny):
+    trained(tmp_path / "best.pt")
+    model, encoder = Drawer(), f"encoder={tmp_path / 'best.pt'}"
+    assert "judge" not in begin(model, encoder)
+    assert model.begun == {"encoder"}
+    told = begin(model, f"{encoder},judge=tiny", tiny)
+    assert model.begun == {"encoder", "judge"}
+    assert (model.judge.weight == 5).all() and (model.judge.bias == 1).all()
+    assert f"judge={sha256((tiny / 'tiny.pth').read_bytes()).hexdigest()[:16]}" in told
+    with pytest.raises(FileNotFoundError, match=r"no tiny.pth here"):
+        begin(model, f"{encoder},judge=tiny")
+    with pytest.raises(ValueError, match="facenet is another network; --initial judge=tiny takes the public network"):
+        begin(model, f"{encoder},judge=facenet", tiny)
+    with pytest.raises(ValueError, match="is of voice_classifier, expected the name of the public network tiny"):
+        begin(model, f"{encoder},judge={tmp_path / 'best.pt'}")
+    model.judge = torch.nn.Linear(4, 2)
+    with pytest.raises(ValueError, match=r"weight is \(2, 3\) in it, \(2, 4\) here"):
+        begin(model, f"{encoder},judge=tiny", tiny)
+
+
+def test_a_part_that_a_variant_lacks_is_not_asked_for(tmp_path):
+    trained(tmp_path / "best.pt")
+    encoder = f"encoder={tmp_path / 'best.pt'}"
+    begin(Drawer(), encoder)
+    with pytest.raises(ValueError, match="its parts: encoder, judge; with these options it has none"):
+        begin(Drawer(), f"{encoder},extra=x.pt")
+    with pytest.raises(ValueError, match="drawer begins with a trained extra: `facevox train gender` makes one"):
+        begin(Drawer(extra=True), encoder)
