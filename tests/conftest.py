@@ -123,6 +123,13 @@ def built(release, made_once) -> dict[str, Folder]:
 
 
 @pytest.fixture(scope="session")
+def with_faces(release, made_once, build_folder) -> Folder:
+    """`release` with its pairs and crops, every frame of it searched for faces by dlib; nobody may change it."""
+    options = {"configs": ("utterances", "pairs", "crops"), "shard_mb": 1, "detector": "dlib-hog"}
+    return Folder(made_once("with-faces", lambda home: build_folder(release, home / "out", **options)) / "out")
+
+
+@pytest.fixture(scope="session")
 def build_folder():
     """build(raw, out, **options): run a build and open the folder."""
     return build

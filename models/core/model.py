@@ -124,8 +124,8 @@ class Model(nn.Module, ABC):
 
     name: ClassVar[str]
     options_type: ClassVar[type[ModelOptions]]
-    epochs: ClassVar[int]
-    """Epochs of the paper; 0 where it counts steps."""
+    epochs: int
+    """Epochs of the paper; 0 where it counts steps. A class constant, or set by what the options choose."""
     steps: ClassVar[int] = 0
     """Steps of the paper; 0 where it counts epochs."""
     batch_size: ClassVar[int]
@@ -178,6 +178,9 @@ class Model(nn.Module, ABC):
     def draw(self, batch: Batch) -> list[Tensor]:
         """Columns of a picture grid, each (N, 3, H, W) uint8 RGB, as in [given, made, real]; none: no pictures."""
         return []
+
+    def finish_epoch(self) -> None:
+        """Step the schedulers that count epochs; called at the end of every epoch, validated or not."""
 
     def end_epoch(self, validation: Mapping[str, float]) -> None:
         """Step the schedulers; `validation` has `merit` (mean) and `loss` (sum over samples)."""

@@ -283,6 +283,7 @@ class Run:
         facts |= {"lr": self.model.learning_rate, "samples": now.epoch_samples, "dropped": now.epoch_dropped}
         facts |= {"samples_per_second": now.epoch_samples / now.seconds, "waiting": now.waiting / now.seconds}
         now.epoch += 1
+        self.model.finish_epoch()
         due = options.validate_every and (now.epoch % options.validate_every == 0 or now.epoch == self.epochs)
         facts |= self._validate() if due else {}
         if due or not options.validate_every:

@@ -14,7 +14,6 @@ import soundfile
 from facevox.builders.population.chinese_vf import ForgeOptions, forge
 from facevox.builders.population.people import draw
 from facevox.builders.population.voices import RATE, speak
-from facevox.loaders.folder import Folder
 from facevox.loaders.resample import resample
 
 VOX1 = (
@@ -105,10 +104,3 @@ def talkers(videos_with_odd_ones, made_once) -> Path:
         (home / "V.truth.json").write_text(json.dumps(truth))
 
     return made_once("talkers", make) / "V"
-
-
-@pytest.fixture(scope="session")
-def with_faces(release, made_once, build_folder) -> Folder:
-    """`release` with its pairs and crops, every frame of it searched for faces by dlib; nobody may change it."""
-    options = {"configs": ("utterances", "pairs", "crops"), "shard_mb": 1, "detector": "dlib-hog"}
-    return Folder(made_once("with-faces", lambda home: build_folder(release, home / "out", **options)) / "out")
