@@ -99,6 +99,8 @@ class Place:
     def opened(self) -> "_Opened":
         """This process's connection. Raises ModuleNotFoundError naming the package that the place needs."""
         if self._of is None or self._of[0] != os.getpid():
+            if self._of is not None:
+                _INHERITED.append(self._of[1])
             self._of = os.getpid(), _Opened(self)
         return self._of[1]
 
@@ -131,6 +133,10 @@ def local(path: str | Path, what: str) -> Path:
     if re.match(r"[a-z][a-z0-9+.-]*:/", str(path)):
         raise ValueError(f"{shown(str(path))}: {what} a folder on a local disk, not a place")
     return Path(path)
+
+
+_INHERITED: "list[_Opened]" = []
+"""Of the process that forked this one; let go of, they would wait a second for a loop that does not run here."""
 
 
 class _Opened:

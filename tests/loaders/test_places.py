@@ -1,5 +1,6 @@
 """Folders in remote places: every sample arrives intact, or the error names the shard within seconds."""
 
+import gc
 import os
 import re
 import shutil
@@ -246,6 +247,25 @@ def test_opening_a_hub_folder_is_tried_again(short_waits, built, serving, monkey
 
         monkeypatch.setattr("facevox.loaders.places._pinned", pinned)
         assert Folder("hf://datasets/user/name").digest == built["tar"].digest
+
+
+def test_a_forked_worker_does_not_close_what_its_parent_opened(built, serving, monkeypatch):
+    from fsspec.implementations.http import HTTPFileSystem
+
+    with serving(built["tar"].path) as server:
+        closed = []
+        monkeypatch.setattr(HTTPFileSystem, "close_session", staticmethod(lambda *_: closed.append(os.getpid())))
+        place = Folder(server.url).place
+        place.ask("checksums.sha256", None)
+        read, write = os.pipe()
+        if not (child := os.fork()):
+            place.opened()
+            gc.collect()
+            os.write(write, b"closed" if closed else b"kept")
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert os.read(read, 9) == b"kept"
+        os.close(read), os.close(write)
 
 
 def test_many_threads_share_one_pool():
