@@ -119,8 +119,15 @@ class Folder:
         if name not in (*TABLES, *self.tables):
             raise FolderError(f"{self} has no table {name!r}; there is: {', '.join(self.tables)}")
         # read_table would import pyarrow.dataset, and with it pandas: over a second before the first batch.
-        with pq.ParquetFile(self.path / "tables" / f"{name}.parquet", memory_map=True) as file:
-            return file.read()
+        path = self.path / "tables" / f"{name}.parquet"
+        try:
+            with pq.ParquetFile(path, memory_map=True) as file:
+                return file.read()
+        except (pa.ArrowException, OSError) as error:
+            raise FolderError(
+                f"{path}: not a readable table ({type(error).__name__}). Run `facevox verify` on the folder, then the "
+                "build command, which writes its tables again"
+            ) from None
 
     @cached_property
     def index(self) -> pa.Table:

@@ -84,8 +84,8 @@ class Order:
             return full
         if full == 0 and rest < self.world:
             raise ValueError(
-                f"{rest} samples of the epoch are left for {self.world} ranks: finish the epoch with at most {rest} "
-                "ranks, or leave them out with drop_last=True"
+                f"too few samples of the epoch are left, {rest} for {self.world} ranks: finish the epoch with at most "
+                f"{rest} rank(s), or leave them out with drop_last=True"
             )
         return full + (self.batch_size > 1 or rest >= self.world)
 

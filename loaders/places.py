@@ -121,8 +121,10 @@ def place_of(path: str | Path | Place, options: Mapping[str, Any] | None = None)
     text = str(path)
     if re.match(r"[a-z][a-z0-9+.:-]*://", text) and not text.startswith("file://"):
         return Place(text, options)
-    if isinstance(path, Path) and re.match(r"(s3|gs|hf|https?|memory):/[^/]", text):
-        raise ValueError(f"{text}: a Path cannot hold a place; give it as text, as {text.replace(':/', '://', 1)}")
+    if re.match(r"[a-z][a-z0-9+.-]+:/[^/]", text):
+        raise ValueError(
+            f"{text}: a place is given as text with two slashes, as {text.replace(':/', '://', 1)} (a Path loses one)"
+        )
     if options:
         raise ValueError(f"{text}: storage options are for places such as s3://bucket/folder, not for a local folder")
     return Path(text.removeprefix("file://"))
@@ -258,8 +260,10 @@ async def _over_http(fs: Any, url: str, span: Span, more: Mapping[str, str], lim
         total, said = answer.content_length, answer.headers.get("Content-Range", "")
         if span:
             place = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", said)
-            if answer.status != 206 or not place:
-                return Fault("the server sent the whole file instead of a range", True)
+            if answer.status == 200:
+                return Fault("the server sent the whole file; facevox needs one that serves byte ranges", True)
+            if not place:
+                return Fault("the server did not say which bytes it sent", True)
             if (int(place[1]), int(place[2])) != (span[0], sum(span) - 1):
                 return Fault(f"the server sent bytes {place[1]}-{place[2]} instead", True)
             total = int(place[3]) if place[3] != "*" else None

@@ -18,13 +18,16 @@ class Samples(Dataset[dict[str, Any]]):
 
     A sample is a dictionary of `__key__`, `__identity__` (who it is of), `json` (the facts) and decoded media. It opens
     shards only while it reads, so it can be pickled and forked. Of `options` those on reading count: fields, frames,
-    align, thermal, decode, where, limit. Raises FolderError for a missing field, config or split, or when no sample
-    fits `where`.
+    align, thermal, decode, where, limit. Raises ValueError for options of streams alone, FolderError for a missing
+    field, config or split, or when no sample fits `where`.
     """
 
     def __init__(self, folder: Folder | str | Path, config: str, split: str, options: StreamOptions) -> None:
         folder = opened(folder)
         check_reading(options)
+        own, usual = vars(options), vars(StreamOptions())
+        if idle := [name for name in ("shuffle", "by_length", "drop_last", "workers") if own[name] != usual[name]]:
+            raise ValueError(f"{idle[0]}: of no use in a map-style dataset; give it to its DataLoader, or use a stream")
         table = split_rows(folder, config, split, options)
         self.folder = folder.source
         self.keys: list[str] = table["key"].to_pylist()

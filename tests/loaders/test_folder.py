@@ -1,6 +1,7 @@
 """A built folder: only the bytes asked for, the same in every format."""
 
 import os
+import shutil
 from itertools import pairwise
 
 import numpy as np
@@ -87,6 +88,14 @@ def test_a_cut_or_missing_shard_is_an_error_not_a_gap(built, tmp_path):
     shard.unlink()
     with pytest.raises(FolderError, match="shard is missing"):
         next(copy.fetch([row["key"]]))
+
+
+def test_a_damaged_table_is_told_with_what_to_do(built, tmp_path):
+    shutil.copytree(built["tar"].path, tmp_path / "O")
+    index = tmp_path / "O" / "tables" / "index.parquet"
+    index.write_bytes(index.read_bytes()[:-9])
+    with pytest.raises(FolderError, match="index.parquet: not a readable table .* Run `facevox verify`"):
+        _ = Folder(tmp_path / "O").index
 
 
 def test_no_folder_and_unfinished_folder(tmp_path):

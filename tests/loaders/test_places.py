@@ -80,7 +80,7 @@ def test_samples_arrive_intact_from_a_faulty_server(short_waits, built, expected
     ("options", "words"),
     [
         ({"error500": 1.0}, r"HTTP 500 \(8 tries\)"),
-        ({"whole": 1.0}, r"the whole file instead of a range \(8 tries\)"),
+        ({"whole": 1.0}, r"the whole file; facevox needs one that serves byte ranges \(8 tries\)"),
         ({"flipped": 1.0}, r"do not have the sha256 of the index \(8 tries\)"),
         ({"truncated": 1.0}, r"\(8 tries\)"),
     ],

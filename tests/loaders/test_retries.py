@@ -100,7 +100,7 @@ def test_a_place_sent_to_another_process_is_the_same_place():
 def test_what_is_a_place():
     assert place_of("O") == Path("O") and place_of("file:///srv/O") == Path("/srv/O")
     assert str(place_of("gs://bucket/O")) == "gs://bucket/O"
-    with pytest.raises(ValueError, match="a Path cannot hold a place; give it as text, as s3://bucket/O"):
+    with pytest.raises(ValueError, match="a place is given as text with two slashes, as s3://bucket/O"):
         place_of(Path("s3://bucket/O"))
 
 

@@ -44,3 +44,8 @@ def test_it_travels_to_other_processes(built):
     batches = list(loader)
     assert sorted(key for batch in batches for key in batch["__key__"]) == sorted(samples.keys)
     assert all(batch["mic1.flac.mask"].shape == batch["mic1.flac"].shape for batch in batches)
+
+
+def test_what_only_streams_know_is_refused(built):
+    with pytest.raises(ValueError, match="shuffle: of no use in a map-style dataset; give it to its DataLoader"):
+        facevox.dataset(built["tar"].path, "utterances", "train", shuffle=True)
