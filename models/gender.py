@@ -55,7 +55,7 @@ class GenderOptions(ModelOptions):
     dropout: float = field(default=-1.0, metadata={"help": "share of units dropped (default: tuned per mode)"})
     optimizer: str = field(default="adadelta", metadata={"help": "optimizer", "choices": ("adadelta", "adam")})
     lr: float = field(default=0.1, metadata={"help": "learning rate"})
-    patience: int = field(default=20, metadata={"help": "epochs without lower validation loss before lr is halved"})
+    halve_after: int = field(default=20, metadata={"help": "epochs without lower validation loss before lr is halved"})
     clip_norm: float = field(default=10.0, metadata={"help": "largest norm of the gradient"})
     scale: bool = field(default=True, metadata={"help": "images in -1..1; published: 0..255"})
     rgb: bool = field(default=True, metadata={"help": "colours as RGB; published: BGR"})
@@ -250,7 +250,7 @@ class Gender(Model):
         kind = torch.optim.Adadelta if self.options.optimizer == "adadelta" else torch.optim.Adam
         self.optimizers["all"] = kind(self.parameters(), lr=self.options.lr)
         self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
-            self.optimizers["all"], factor=0.5, patience=self.options.patience, threshold=1e-4
+            self.optimizers["all"], factor=0.5, patience=self.options.halve_after, threshold=1e-4
         )
         self.schedulers["all"] = self.plateau
 
@@ -302,7 +302,7 @@ class Gender(Model):
         return {"merit": merit, "loss": loss, "prediction": prediction, "subject": batch["subject"]}
 
     def end_epoch(self, validation: Mapping[str, float]) -> None:
-        """Halve the learning rate when the validation loss sum has not fallen for `patience` epochs."""
+        """Halve the learning rate when the validation loss sum has not fallen for `halve_after` epochs."""
         self.plateau.step(validation["loss"])
 
 

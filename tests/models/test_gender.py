@@ -111,7 +111,7 @@ def test_images_are_scaled_and_sound_is_the_middle_channel():
 
 
 def test_the_plateau_halves_the_learning_rate():
-    model = Gender(GenderOptions(width=0.1, patience=2))
+    model = Gender(GenderOptions(width=0.1, halve_after=2))
     for loss in (5.0, 4.0, 4.0, 4.0):
         model.end_epoch({"merit": 0.5, "loss": loss})
     assert model.learning_rate == 0.1

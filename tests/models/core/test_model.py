@@ -1,9 +1,12 @@
 """Models are found by name, and say what is wrong with what they are given."""
 
+from dataclasses import fields
+
 import pytest
 import torch
 from facevox.models.core.device import choose
 from facevox.models.core.model import ModelOptions, create, find, model_options, models
+from facevox.models.core.train_options import TrainOptions
 from facevox.models.gender import Gender, GenderOptions
 
 
@@ -20,6 +23,12 @@ def test_options_are_checked_by_name():
         model_options("gender", {"dropuot": 0.1})
     with pytest.raises(ValueError, match="gender takes GenderOptions, not ModelOptions"):
         create("gender", ModelOptions())
+
+
+@pytest.mark.parametrize("name", models())
+def test_no_option_of_a_model_is_one_of_the_loop(name):
+    """One command line and one call take both."""
+    assert not {f.name for f in fields(find(name).options_type)} & {f.name for f in fields(TrainOptions)}
 
 
 def test_places():
