@@ -49,6 +49,13 @@ CLIPS = Config(
             "float32 (2, 598, 257): sign(x) |x|^0.3 of the real and the imaginary spectrum of the repeated voice",
             optional=True,
         ),
+        Field(
+            "face_vector.array",
+            "array",
+            "float32 (D,): what the network `face_network` makes of the face; VGG-Face's fc7 (4096) before its "
+            "rectifier is what Speech2Face learns to tell from the voice",
+            optional=True,
+        ),
     ),
     (
         Fact("youtube_id", pa.string(), "the video; it stands for a person"),
@@ -82,6 +89,7 @@ CLIPS = Config(
         Fact("face_holds_point", pa.bool_(), "whether the annotated point lies in the box"),
         Fact("face_distance", pa.float32(), "from the annotated point to the middle of the box, in widths of the box"),
         Fact("detector", pa.string(), "what found the face"),
+        Fact("face_network", pa.string(), "what made face_vector.array; none where there is none"),
         *TERMS,
     ),
 )
@@ -117,7 +125,11 @@ def read_clip(raw: Folder, unit: Unit, how: AvspeechOptions, clock: Clock) -> tu
 
             arrays = voice_features(sound.samples, (), (how.features,))
             media |= {f"{name}.array": encode_array(values) for name, values in arrays.items()}
-    return media, known | {"detector": how.open_detector().name}
+    if how.face_network:
+        with clock("face vectors"):
+            vector = how.open_face_vector()(face.frame, face.face, face.picture)
+            media["face_vector.array"] = encode_array(vector)
+    return media, known | {"detector": how.open_detector().name, "face_network": how.face_network or None}
 
 
 def _open(raw: Folder, at: list[str]) -> BinaryIO:

@@ -27,6 +27,8 @@ class SpeakerFace:
 
     picture: NDArray[np.uint8]
     """(224, 224, 3) uint8 RGB."""
+    frame: NDArray[np.uint8]
+    """The whole frame, RGB."""
     face: Face
     box: tuple[int, int, int, int]
     """left, top, right, bottom in the frame, inside it; right and bottom are outside the box."""
@@ -110,6 +112,7 @@ def _taken(shot: Shot, faces: Sequence[Face], point: Sequence[float], attempt: i
     box = clamped(face, width, height)
     return SpeakerFace(
         cut(shot.picture, box),
+        shot.picture,
         face,
         box,
         (width, height),

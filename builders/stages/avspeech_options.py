@@ -12,6 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...loaders.media import ClipWriter
+from ...models.core.face_vectors import SIZES, FaceVector, open_face_vector
+from ...models.core.networks import NETWORKS
+from ...models.core.pretrained import locate, sha256
 from ..core.builder import ReleaseOptions
 from .detector_choice import DetectorChoice
 
@@ -53,16 +56,37 @@ class AvspeechOptions(DetectorChoice, ReleaseOptions):
             "choices": FEATURES,
         },
     )
+    face_network: str = field(
+        default="",
+        metadata={
+            "help": "store what a face network makes of each face, for `facevox train speech2face`: vggface-vgg16 (the "
+            "paper's, 4096 numbers), vggface-resnet50, facenet, dlib (128 numbers, 0.1 s a face) or sface (default: "
+            "none)",
+            "choices": ("", *SIZES),
+        },
+    )
     detector_sha256: str = ""
     """Of an ONNX detector's file, filled in by `settled`; registered networks are held against their own digests."""
+    face_network_sha256: str = ""
+    """Of a face network's file for which no digest is registered, filled in by `settled`."""
 
     def settled(self) -> "AvspeechOptions":
-        return replace(self, detector_sha256=self._file_sha256())
+        return replace(self, detector_sha256=self._file_sha256(), face_network_sha256=self._network_sha256())
 
     def as_dict(self) -> dict[str, Any]:
-        """What decides the bytes: of an ONNX detector its content, not its place."""
+        """What decides the bytes: of an ONNX detector and a face network of one's own the content, not the place."""
         values = super().as_dict()
+        if digest := values.pop("face_network_sha256") or self._network_sha256():
+            values["face_network"] = f"{self.face_network} {digest}"
         return self._by_content(values)
+
+    def open_face_vector(self) -> FaceVector:
+        """Raises what `open_face_vector` of models/core raises."""
+        return open_face_vector(self.face_network, self.models_folder)
+
+    def _network_sha256(self) -> str:
+        entry = NETWORKS.get(self.face_network)
+        return sha256(locate(entry.name, self.models_folder)) if entry and not entry.sha256 else ""
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -81,3 +105,7 @@ class AvspeechOptions(DetectorChoice, ReleaseOptions):
         ClipWriter(0, self.quality if self.quality >= 0 else None)
         self._check_unchanged()
         self.open_detector()
+        if self.face_network_sha256 not in ("", self._network_sha256()):
+            raise ValueError(f"face network {self.face_network}: its file changed since the build began. Build again")
+        if self.face_network:
+            self.open_face_vector()

@@ -21,7 +21,7 @@ class SpeechEncoder(nn.Module):
     Six seconds are T = 598; 259 is the least.
     """
 
-    def __init__(self, width: float = 1.0) -> None:
+    def __init__(self, width: float = 1.0, features: int = FEATURES) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         before = 2
@@ -34,7 +34,7 @@ class SpeechEncoder(nn.Module):
         self.convolutions = nn.Sequential(*layers, nn.Conv2d(before, before, 4, 2))
         self.over_time = nn.Sequential(nn.ReLU(), _norm(before))
         hidden = max(1, round(FEATURES * width))
-        self.head = nn.Sequential(nn.Linear(before * FREQUENCIES, hidden), nn.ReLU(), nn.Linear(hidden, FEATURES))
+        self.head = nn.Sequential(nn.Linear(before * FREQUENCIES, hidden), nn.ReLU(), nn.Linear(hidden, features))
 
     def forward(self, spectrogram: Tensor) -> Tensor:
         found = self.convolutions(spectrogram)
