@@ -56,7 +56,8 @@ def _there(model: Model, part: str) -> bool:
 def _advice(part: str, source: Pretrained) -> str:
     made = f"`facevox train {source.model}` makes one; then give --initial {part}=RUNS/{source.model}/seed0/best.pt"
     public = f"--initial {part}={source.network} takes the public network"
-    return "; or ".join([made] * bool(source.model) + [public] * bool(source.network))
+    ways = [made] * bool(source.model) + [public] * bool(source.network) + [source.without] * bool(source.without)
+    return "; or ".join(ways)
 
 
 def _read(model: Model, part: str, name: str, models: Path | None) -> tuple[Mapping[str, Tensor], str]:

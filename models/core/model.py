@@ -117,6 +117,8 @@ class Pretrained:
     required: bool = True
     network: str = ""
     network_prefix: str = ""
+    without: str = ""
+    """How to train without the part, as words of an error."""
 
 
 class Model(nn.Module, ABC):
@@ -126,12 +128,14 @@ class Model(nn.Module, ABC):
     options_type: ClassVar[type[ModelOptions]]
     epochs: int
     """Epochs of the paper; 0 where it counts steps. A class constant, or set by what the options choose."""
-    steps: ClassVar[int] = 0
-    """Steps of the paper; 0 where it counts epochs."""
+    steps: int = 0
+    """Steps of the paper; 0 where it counts epochs; as `epochs`."""
     batch_size: ClassVar[int]
     """Samples (with PeopleInputs: people) per step of the paper."""
-    parts: ClassVar[Mapping[str, Pretrained]] = MappingProxyType({})
-    """Submodules that begin with the weights of another model, or of a registered public network."""
+    parts: Mapping[str, Pretrained] = MappingProxyType({})
+    """Submodules that begin with the weights of another model, or of a registered public network; as `epochs`."""
+    warning: ClassVar[str] = ""
+    """What everybody who uses the model must be told, in its help and its card; empty where nothing needs saying."""
 
     def __init__(self) -> None:
         super().__init__()
