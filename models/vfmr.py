@@ -42,7 +42,12 @@ class VfmrOptions(ModelOptions):
         default="netvlad",
         metadata={"help": "8 clusters; ghostvlad: 2 ghosts more; ghostvlad10: 10 and 2", "choices": tuple(VLAD)},
     )
-    width: float = field(default=1.0, metadata={"help": "layer widths of both networks as a share of the paper's"})
+    voice_width: float = field(
+        default=1.0, metadata={"help": "layer widths of the voice network: a share of the paper's"}
+    )
+    face_width: float = field(
+        default=1.0, metadata={"help": "layer widths of the face network: a share of the paper's"}
+    )
     voices: int = field(default=4, metadata={"help": "recordings of each person in a batch"})
     faces: int = field(default=8, metadata={"help": "faces of each person in a batch"})
     seconds: float = field(default=SECONDS, metadata={"help": "of sound from anywhere in a recording, in training"})
@@ -72,7 +77,7 @@ class VfmrOptions(ModelOptions):
         for name, known in words.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} {getattr(self, name)!r}: expected one of {', '.join(known)}")
-        numbers = ("width", "scale", "lr", "network_lr", "lr_steps")
+        numbers = ("voice_width", "face_width", "scale", "lr", "network_lr", "lr_steps")
         if low := [name for name in numbers if getattr(self, name) <= 0]:
             raise ValueError(f"{low[0]} {getattr(self, low[0])}: expected more than 0")
         if self.seconds < 1 or self.test_seconds < 0 or 0 < self.test_seconds < 1:
@@ -107,9 +112,9 @@ class Vfmr(Model):
         joint, features = options.stage == "joint", DIMENSION
         self.frozen: list[str] = []
         if joint or options.stage == "voice":
-            self.voice = ThinResNet34(*VLAD[options.vlad], options.width)
+            self.voice = ThinResNet34(*VLAD[options.vlad], options.voice_width)
         if joint or options.stage == "face":
-            self.face, features = face_network(options.face_network, options.width)
+            self.face, features = face_network(options.face_network, options.face_width)
         if joint:
             self._begin_joint(features)
         else:

@@ -10,7 +10,7 @@ from facevox.models.core.train import TrainOptions, fit
 from facevox.models.core.triplets import matched
 from facevox.models.vfmr import Vfmr, VfmrOptions
 
-NARROW = {"width": 0.05, "seconds": 1.0, "voices": 2, "faces": 2}
+NARROW = {"voice_width": 0.05, "face_width": 0.05, "seconds": 1.0, "voices": 2, "faces": 2}
 
 
 def model_of(stage: str = "joint", people: tuple[str, ...] = (), **options) -> Vfmr:
