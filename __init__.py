@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         verify,
     )
     from .api_publish import convert, publish
+    from .api_use import match
     from .loaders.folder import Folder, FolderError
     from .loaders.huggingface import load_dataset
     from .loaders.padding import Padding
@@ -41,6 +42,7 @@ _HOME = {
     "decide": "api",
     "forge": "api",
     "identity_batches": "api",
+    "match": "api_use",
     "mix": "api",
     "open": "api",
     "publish": "api_publish",
@@ -76,6 +78,7 @@ __all__ = [
     "forge",
     "identity_batches",
     "load_dataset",
+    "match",
     "mix",
     "open",
     "publish",

@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from . import cli_build, cli_calibrate, cli_collect, cli_decide, cli_plan, cli_publish, cli_review, cli_train
+from . import cli_build, cli_calibrate, cli_collect, cli_decide, cli_plan, cli_publish, cli_review, cli_train, cli_use
 
 EPILOG = """examples:
   facevox demo                                          the whole road on made-up people, in minutes
@@ -98,6 +98,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     cli_train.add_bench(
         commands.add_parser("bench", help="a published table beside measured values", formatter_class=raw)
     )
+    cli_use.add(commands)
     cli_calibrate.add(commands)
     cli_decide.add(commands)
     cli_collect.add(commands, given)

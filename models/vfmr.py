@@ -158,6 +158,10 @@ class Vfmr(Model):
             self.get_submodule(part).eval()
         return self
 
+    @property
+    def side(self) -> int:
+        return SIDE
+
     def inputs(self) -> VoiceFaceInputs:
         own = self.options
         voices, faces = (

@@ -1,0 +1,135 @@
+"""What trained models are for, as functions: what `facevox match` does, with the same options."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .loaders.names import check_options
+
+if TYPE_CHECKING:
+    import torch
+
+    from .models.core.matching import Match
+    from .models.core.model import Model
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+@dataclass(frozen=True)
+class MatchOptions:
+    """How faces are found in the pictures; as the model's training data were."""
+
+    detector: str = "mtcnn"
+    """Finds the face, the largest of a picture; "none" takes pictures as they are, such as crops of a built folder."""
+    box_scale: float = 1.0
+    """Side of the square crop over the longer side of the face's box."""
+    models: str = ""
+    """Folder with detectors' files, looked through before the packages."""
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Pictures from the best fitting to the worst, and those that could not be judged, with the reason."""
+
+    ranked: "tuple[Match, ...]"
+    left_out: dict[str, str]
+
+
+def match(model: str, voice: str | Path, faces: str | Path, *, checkpoint: str | Path, **options: Any) -> Matches:
+    """Rank the pictures of a folder by how well their faces fit a voice (WAV or FLAC of 16 bits, any rate).
+
+    `options` are those of MatchOptions. The score is a cosine for vfmr; it says which of these faces fits better, and
+    is no evidence of who somebody is. Raises ValueError for another model's checkpoint, one that does not match, an
+    unreadable voice or a folder without a face; FileNotFoundError for missing files.
+    """
+    from .models.core.device import choose
+    from .models.core.matching import Matcher, ranked
+
+    check_options("match", options, list(MatchOptions.__dataclass_fields__))
+    how = MatchOptions(**options)
+    network = trained(model, checkpoint)
+    if not isinstance(network, Matcher):
+        raise ValueError(f"{model} does not match voices with faces; vfmr does")
+    place, sound, left_out = choose(how.device, "fp32"), read_voice(Path(voice)), dict[str, str]()
+    network.to(place.device)
+    found = _faces(Path(faces), network.side, how, left_out)
+    moved = ((name, face.to(place.device)) for name, face in found)
+    order = tuple(ranked(network, sound.to(place.device), moved))
+    if not order:
+        name, reason = next(iter(left_out.items()), ("", "no .png, .jpg or .webp file in it"))
+        raise ValueError(f"{Path(faces) / name}: {reason}; no picture could be ranked")
+    return Matches(order, left_out)
+
+
+def trained(model: str, checkpoint: str | Path) -> "Model":
+    """The trained model of a checkpoint, on the CPU, ready for use.
+
+    Raises ValueError when the checkpoint is damaged or of another model, FileNotFoundError when there is none.
+    """
+    from .models.core.checkpoint import restore
+    from .models.core.model import find
+
+    find(model)
+    path = Path(checkpoint)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no checkpoint; `facevox train {model}` makes one, best.pt is what to give")
+    found, state = restore(path)
+    if state["model"] != model:
+        raise ValueError(f"{path}: a checkpoint of {state['model']}, expected one of {model}")
+    return found.eval()
+
+
+def read_voice(path: Path) -> "torch.Tensor":
+    """A WAV or FLAC file of 16 bits -> (samples,) int16 at 16 kHz, channels averaged. Raises ValueError on damage."""
+    import numpy as np
+    import torch
+
+    from .loaders.media import decode_audio
+    from .loaders.resample import resample
+    from .models.core.voice_face_inputs import RATE
+
+    try:
+        samples, rate = decode_audio(path.read_bytes())
+        if not len(samples):
+            raise ValueError("no sound in it")
+        alone = samples if samples.ndim == 1 else np.rint(samples.mean(1)).astype(np.int16)
+        return torch.from_numpy(resample(alone, rate, RATE))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _faces(
+    folder: Path, side: int, how: MatchOptions, left_out: dict[str, str]
+) -> "Iterator[tuple[str, torch.Tensor]]":
+    """Faces of the folder's pictures by name; what cannot be used goes to `left_out` with its reason."""
+    import torch
+
+    from .builders.core.stage import Reject
+    from .loaders.media import decode_picture
+    from .models.core.detectors import open_detector
+    from .models.core.voice_face_inputs import face_tensor
+
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder of pictures")
+    detector = None if how.detector == "none" else open_detector(how.detector, Path(how.models) if how.models else None)
+    for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES):
+        try:
+            picture = decode_picture(path.read_bytes())
+            face = picture if detector is None else _crop(picture, detector, how.box_scale, side)
+            yield path.name, face_tensor(torch.from_numpy(face), side, path.name)
+        except (ValueError, Reject) as error:
+            left_out[path.name] = str(error)
+
+
+def _crop(picture: Any, detector: Any, scale: float, side: int) -> Any:
+    """The largest face as the vox_vgg build cuts it, (side, side, 3) uint8. Raises ValueError without one."""
+    from .builders.stages.vggface_faces import cut, search, square
+
+    faces = search(picture, detector)
+    if not faces:
+        raise ValueError(f"{detector.name} finds no face")
+    boxes = [face.box for face in faces]
+    largest = max(boxes, key=lambda box: (box[2] - box[0]) * (box[3] - box[1]))
+    return cut(picture, square(largest, scale, picture.shape[:2]), side)
