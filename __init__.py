@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         train,
         verify,
     )
+    from .api_export import export
     from .api_publish import convert, publish
     from .api_use import match
     from .loaders.folder import Folder, FolderError
@@ -40,6 +41,7 @@ _HOME = {
     "convert": "api_publish",
     "dataset": "api",
     "decide": "api",
+    "export": "api_export",
     "forge": "api",
     "identity_batches": "api",
     "match": "api_use",
@@ -75,6 +77,7 @@ __all__ = [
     "convert",
     "dataset",
     "decide",
+    "export",
     "forge",
     "identity_batches",
     "load_dataset",

@@ -6,7 +6,18 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from . import cli_build, cli_calibrate, cli_collect, cli_decide, cli_plan, cli_publish, cli_review, cli_train, cli_use
+from . import (
+    cli_build,
+    cli_calibrate,
+    cli_collect,
+    cli_decide,
+    cli_export,
+    cli_plan,
+    cli_publish,
+    cli_review,
+    cli_train,
+    cli_use,
+)
 
 EPILOG = """examples:
   facevox demo                                          the whole road on made-up people, in minutes
@@ -98,12 +109,13 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     cli_train.add_bench(
         commands.add_parser("bench", help="a published table beside measured values", formatter_class=raw)
     )
-    cli_use.add(commands)
+    cli_export.add(commands)
     cli_calibrate.add(commands)
     cli_decide.add(commands)
     cli_collect.add(commands, given)
     cli_review.add(commands)
     cli_publish.add(commands)
+    cli_use.add(commands)
     text = "what a folder holds and how to load it"
     info = commands.add_parser("info", help=text, description=f"{text.capitalize()}.")
     info.add_argument("folder", help="a built dataset folder")

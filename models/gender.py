@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..loaders.folder import Frames
-from .core.model import Batch, Inputs, Model, ModelOptions, check_fields
+from .core.model import Batch, Calling, Inputs, Model, ModelOptions, Portable, check_fields
 from .core.sound import MelOptions, mel
 
 MODES = {
@@ -235,6 +235,11 @@ class Gender(Model):
     epochs = 200
     batch_size = 256
 
+    limits = (
+        "Gender is the binary label of SpeakingFaces; what people say of themselves may be otherwise.",
+        "SpeakingFaces was recorded in one room with one camera of each kind.",
+    )
+
     def __init__(self, options: GenderOptions) -> None:
         super().__init__()
         self.options = options.settled()
@@ -304,6 +309,21 @@ class Gender(Model):
     def end_epoch(self, validation: Mapping[str, float]) -> None:
         """Halve the learning rate when the validation loss sum has not fallen for `halve_after` epochs."""
         self.plateau.step(validation["loss"])
+
+    def portable(self) -> dict[str, Portable]:
+        streams, frames = self.options.streams, self.options.frames
+        examples = {
+            stream: torch.zeros(2, MEL_FRAMES, MEL_BANDS)
+            if stream == "audio"
+            else torch.zeros(2, 3, frames, *SIZE[::-1], dtype=torch.uint8)
+            for stream in streams
+        }
+        about = (
+            f"visual, thermal: (B, 3, {frames}, 87, 116) uint8 RGB; audio: (B, 89, 128) float32, the mel spectrogram "
+            "of the middle 0.4 s at 44.1 kHz, as GenderInputs makes them -> logits: (B,), above 0 male, or (B, 3) ages."
+        )
+        module = Calling(self, lambda *given: self(dict(zip(streams, given, strict=True))))
+        return {"gender": Portable(module, examples, ("logits",), about)}
 
 
 MODEL = Gender

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .core.model import Batch, Inputs, Model, ModelOptions, Pretrained, check_fields
-from .core.rcgan_networks import SIDE, Autoencoder, Discriminator, Generator, VoiceClassifierNetwork
+from .core.model import Batch, Calling, Inputs, Model, ModelOptions, Portable, Pretrained, check_fields
+from .core.rcgan_networks import BANDS, FRAMES, SIDE, Autoencoder, Discriminator, Generator, VoiceClassifierNetwork
 from .core.segment_inputs import SegmentInputs
 
 FACE = "face64.webp"
@@ -153,6 +153,14 @@ class Rcgan(Model):
         """(S,) each: merit (1 - mean absolute error), loss (the error), class."""
         error = (self(batch).float() - batch["face"].float() / 255).abs().mean((1, 2, 3))
         return {"merit": 1 - error, "loss": error, "class": batch["class"]}
+
+    def portable(self) -> dict[str, Portable]:
+        about = (
+            "A segment of 0.93 s at 22,050 Hz, (B, 2, 60, 41) float32: mel spectrogram in dB and its slope, as "
+            "`facevox.models.core.sound.piczak` computes them -> faces (B, 3, 64, 64) float32, RGB in 0..1."
+        )
+        module = Calling(self, lambda spectrogram: self({"spectrogram": spectrogram}))
+        return {"face": Portable(module, {"spectrogram": torch.zeros(2, 2, BANDS, FRAMES)}, ("face",), about)}
 
 
 MODEL = Rcgan

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .core.face_vectors import SIZES
-from .core.model import Batch, Inputs, Model, ModelOptions, Pretrained, check_fields
+from .core.model import Batch, Inputs, Model, ModelOptions, Portable, Pretrained, check_fields
 from .core.sound import FULL_SCALE, Speech2FaceOptions, repeat, speech2face
 from .core.speech2face_networks import SHORTEST, SpeechEncoder, distillation, unit_distance
 from .core.vggface import VGG_FACE_IDENTITIES
@@ -150,6 +150,12 @@ class Speech2face(Model):
         "classifier": Pretrained(network="vggface-vgg16", network_prefix="fc8."),
     }
 
+    limits = (
+        "It tells from a voice what faces of such voices have in common (gender, age, build), not what the speaker "
+        "looks like: faces that it ranks first are seldom the speaker's.",
+        "Published retrieval figures of the re-implementation come from a split that leaks: compare nothing with them.",
+    )
+
     def __init__(self, options: Speech2faceTrainingOptions) -> None:
         super().__init__()
         self.options = options.settled()
@@ -207,6 +213,16 @@ class Speech2face(Model):
         difference = predicted - faces
         found = {"merit": (1 + cosine) / 2, "loss": self.loss(predicted, faces), "cosine": cosine}
         return found | {"l1": difference.abs().sum(1), "l2": difference.norm(dim=1)}
+
+    def portable(self) -> dict[str, Portable]:
+        about = (
+            f"Spectrum (B, 2, frames, 257) float32 of sound at 16 kHz, {self.options.mode} as "
+            f"`facevox.models.core.sound.speech2face` computes it, {SHORTEST} frames or more (6 s are {FRAMES}) -> "
+            f"what {self.options.face_network} makes of the face, (B, {SIZES[self.options.face_network]}) float32, "
+            "compared by the cosine."
+        )
+        example = torch.zeros(2, 2, FRAMES, 257)
+        return {"voice": Portable(self.encoder, {"spectrum": example}, ("face_vector",), about)}
 
 
 MODEL = Speech2face

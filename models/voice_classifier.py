@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .core.model import Batch, Model, ModelOptions
-from .core.rcgan_networks import VoiceClassifierNetwork
+from .core.model import Batch, Model, ModelOptions, Portable
+from .core.rcgan_networks import BANDS, FRAMES, VoiceClassifierNetwork
 from .core.segment_inputs import SegmentInputs
 
 
@@ -66,6 +66,14 @@ class VoiceClassifier(Model):
         prediction, label = logits.argmax(1), batch["class"]
         loss = functional.cross_entropy(logits, label, reduction="none")
         return {"merit": (prediction == label).float(), "loss": loss, "prediction": prediction, "class": label}
+
+    def portable(self) -> dict[str, Portable]:
+        about = (
+            "A segment of 0.93 s at 22,050 Hz, (B, 2, 60, 41) float32: mel spectrogram in dB and its slope, as "
+            "`facevox.models.core.sound.piczak` computes them -> logits of the people (B, classes)."
+        )
+        example = torch.zeros(2, 2, BANDS, FRAMES)
+        return {"voice": Portable(self.network, {"spectrogram": example}, ("logits",), about)}
 
 
 MODEL = VoiceClassifier

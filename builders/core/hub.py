@@ -2,12 +2,12 @@
 
 import hashlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...loaders.hub_errors import in_words
 from .publish_check import Sent
 
 SMALL = 16 << 20
@@ -55,18 +55,18 @@ class Hub:
 
     def check_token(self) -> None:
         """Raise PermissionError unless `hf auth login` or HF_TOKEN gave a token that the hub knows."""
-        with _in_words(self.repo, self.api.endpoint):
+        with in_words(self.repo, self.api.endpoint):
             self.api.whoami()
 
     def make(self) -> None:
         """Make the repository, private, unless it is there."""
-        with _in_words(self.repo, self.api.endpoint):
+        with in_words(self.repo, self.api.endpoint):
             if not self.api.repo_exists(self.repo, repo_type="dataset"):
                 self.api.create_repo(self.repo, repo_type="dataset", private=True)
 
     def access(self) -> Access | None:
         """Who may see the repository now; None when there is none, or none that the token's owner may see."""
-        with _in_words(self.repo, self.api.endpoint):
+        with in_words(self.repo, self.api.endpoint):
             if not self.api.repo_exists(self.repo, repo_type="dataset"):
                 return None
             found = self.api.dataset_info(self.repo)
@@ -74,13 +74,13 @@ class Hub:
 
     def set_access(self, private: bool, gated: str) -> None:
         """Who may see it: `gated` is manual, auto or "" for nobody asked."""
-        with _in_words(self.repo, self.api.endpoint):
+        with in_words(self.repo, self.api.endpoint):
             gate: Any = gated or False
             self.api.update_repo_settings(self.repo, repo_type="dataset", private=private, gated=gate)
 
     def files(self) -> dict[str, There]:
         """Every file of the repository, by name."""
-        with _in_words(self.repo, self.api.endpoint):
+        with in_words(self.repo, self.api.endpoint):
             tree: list[Any] = list(self.api.list_repo_tree(self.repo, repo_type="dataset", recursive=True))
         found = [entry for entry in tree if hasattr(entry, "blob_id")]
         return {f.path: There(f.size, f.lfs.sha256 if f.lfs else "", f.blob_id) for f in found}
@@ -92,7 +92,7 @@ class Hub:
         added = [CommitOperationAdd(sent.name, folder / sent.name) for sent in files]
         gone = [CommitOperationDelete(name) for name in removed]
         if added or gone:
-            with _in_words(self.repo, self.api.endpoint):
+            with in_words(self.repo, self.api.endpoint):
                 self.api.create_commit(self.repo, [*added, *gone], commit_message=message, repo_type="dataset")
 
 
@@ -109,32 +109,3 @@ def is_there(folder: Path, sent: Sent, there: Mapping[str, There]) -> bool:
 def git_hash(data: bytes) -> str:
     """git's name of a file's content: SHA-1 over `blob`, size and content."""
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-
-
-@contextmanager
-def _in_words(repo: str, endpoint: str) -> Iterator[None]:
-    """Errors of the hub's client as one line that says what to do; no token is ever part of it."""
-    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
-
-    # Its own errors and, below them, those of the HTTP library that it brings, which differ by version.
-    transport: Any = HfHubHTTPError.__bases__
-    login = "run `hf auth login` or set HF_TOKEN to a token that may write"
-    try:
-        yield
-    except LocalTokenNotFoundError:
-        raise PermissionError(f"{repo}: no token for {endpoint}; {login}") from None
-    except OfflineModeIsEnabled:
-        raise ConnectionError(f"{repo}: HF_HUB_OFFLINE is set; unset it to publish") from None
-    except HfHubHTTPError as error:
-        status = getattr(getattr(error, "response", None), "status_code", 0)
-        if status == 401:
-            raise PermissionError(f"{repo}: {endpoint} does not know the token, or there is none; {login}") from None
-        if status == 403:
-            raise PermissionError(f"{repo}: the token has no right to write there (HTTP 403); {login}") from None
-        told = f"HTTP {status}: {str(getattr(error, 'server_message', '') or '')[:200]}".rstrip(": ")
-        raise ConnectionError(f"{repo}: {endpoint} answered {told}. Run the same command to resume") from None
-    except transport as error:
-        if isinstance(error, OSError) and error.filename:
-            raise
-        kind = type(error).__name__
-        raise ConnectionError(f"{repo}: no answer from {endpoint} ({kind}). Run the same command to resume") from None

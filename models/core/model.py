@@ -2,7 +2,7 @@
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
@@ -121,6 +121,29 @@ class Pretrained:
     """How to train without the part, as words of an error."""
 
 
+@dataclass(frozen=True)
+class Portable:
+    """A network as others run it: tensors in, tensors out, the first axis of each a batch of any size."""
+
+    module: nn.Module
+    inputs: Mapping[str, Tensor]
+    """Examples by name, two samples each, in the order of the module's arguments."""
+    outputs: tuple[str, ...]
+    about: str
+    """What goes in and comes out: shapes, units, ranges."""
+
+
+class Calling(nn.Module):
+    """A function of tensors as a module, with the weights of the model that it calls."""
+
+    def __init__(self, model: nn.Module, function: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.model, self.function = model, function
+
+    def forward(self, *tensors: Tensor) -> Tensor:
+        return self.function(*tensors)
+
+
 class Model(nn.Module, ABC):
     """A network that steps its own optimizers; it knows nothing of paths, devices, loops or metrics."""
 
@@ -136,6 +159,14 @@ class Model(nn.Module, ABC):
     """Submodules that begin with the weights of another model, or of a registered public network; as `epochs`."""
     warning: ClassVar[str] = ""
     """What everybody who uses the model must be told, in its help and its card; empty where nothing needs saying."""
+
+    intended: ClassVar[str] = (
+        "Research on what faces, voices and heat tell of each other, and comparison with the published results. Not "
+        "for decisions about people."
+    )
+    """For the card of an exported model."""
+    limits: ClassVar[tuple[str, ...]] = ()
+    """As `intended`: what is particular to this model, beside what holds for all."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -185,6 +216,10 @@ class Model(nn.Module, ABC):
 
     def finish_epoch(self) -> None:
         """Step the schedulers that count epochs; called at the end of every epoch, validated or not."""
+
+    def portable(self) -> Mapping[str, Portable]:
+        """Networks to be run without facevox, by the name of their file; none: only weights can be exported."""
+        return {}
 
     def end_epoch(self, validation: Mapping[str, float]) -> None:
         """Step the schedulers; `validation` has `merit` (mean) and `loss` (sum over samples)."""

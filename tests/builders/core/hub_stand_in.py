@@ -92,9 +92,16 @@ class Hub(BaseHTTPRequestHandler):
             name = f"{asked.get('organization') or 'user'}/{asked['name']}"
             if right != "write":
                 return self.say(403, {"error": "You don't have the rights"})
+            kind = "datasets/" if asked.get("type") == "dataset" else ""
+            url = f"http://{self.headers['Host']}/{kind}{name}"
+            if name in REPOS:
+                return self.say(409, {"error": "You already created this repo", "url": url})
             REPOS[name] = {"files": {}, "commits": ["0" * 40], "settings": {"made": asked.get("visibility")}}
-            return self.say(200, {"url": f"http://{self.headers['Host']}/datasets/{name}", "id": "1", "name": name})
-        if words[0] == "datasets" and words[2].endswith(".git"):
+            REPOS[name]["kind"] = kind
+            return self.say(200, {"url": url, "id": "1", "name": name})
+        # Models have no word before their names.
+        words = words if words[0] in ("api", "datasets") else ["models", *words]
+        if words[2].endswith(".git"):
             return self.lfs(json.loads(body))
         name = "/".join(words[2:4]) if words[0] == "api" else "/".join(words[1:3])
         if name not in REPOS:
@@ -154,7 +161,7 @@ class Hub(BaseHTTPRequestHandler):
                 del repo["files"][value["path"]]
         repo["commits"].append(hashlib.sha1(body).hexdigest())
         SEEN.append(["commit", " ".join(sorted(repo["files"]))])
-        url = f"http://{self.headers['Host']}/datasets/{name}/commit/{repo['commits'][-1]}"
+        url = f"http://{self.headers['Host']}/{repo['kind']}{name}/commit/{repo['commits'][-1]}"
         return self.say(200, {"success": True, "commitOid": repo["commits"][-1], "commitUrl": url})
 
     def resolve(self, repo: dict, path: str):

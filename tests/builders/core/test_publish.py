@@ -12,9 +12,12 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+import torch
 from facevox.builders.core.publish import PublishOptions, prepared
 from facevox.builders.core.publish_check import Sent
 from facevox.loaders.folder import FolderError
+from facevox.models.core.checkpoint import save
+from facevox.models.voice_classifier import VoiceClassifier, VoiceClassifierOptions
 
 STAND_IN = Path(__file__).with_name("hub_stand_in.py")
 
@@ -237,3 +240,32 @@ def test_decisions_are_sent_only_when_asked(copy):
     assert "review.jsonl" not in names and not any(name.startswith(".build") for name in names)
     asked = prepared(PublishOptions(copy, "user/name", with_review=True, sample=1))
     assert [sent.name for sent in asked.files][-2:] == ["review.jsonl", "checksums.sha256"]
+
+
+READ_MODEL = """
+import torch
+from facevox.models.core.hub import TrainedModel
+print(float(TrainedModel.from_pretrained("user/voices").model.network(torch.ones(1, 2, 60, 41)).sum().detach()))
+"""
+
+
+def test_a_trained_model_is_exported_to_a_closed_repository_and_read_back(hub, tmp_path):
+    torch.manual_seed(0)
+    options = VoiceClassifierOptions(classes=3, width=0.125)
+    model = VoiceClassifier(options).eval()
+    run = {"model": "voice_classifier", "options": options.as_dict(), "weights": model.state_dict(), "epoch": 1}
+    save(tmp_path / "best.pt", run)
+    words = ("export", "voice_classifier", "--checkpoint", tmp_path / "best.pt", "--out", tmp_path / "E")
+    refused = hub.command(*words, "--formats", "safetensors", "--push", "user/voices", HF_TOKEN="hf_reader")
+    assert refused.returncode == 2 and "no right to write" in refused.stderr
+    done = hub.command(*words, "--formats", "safetensors", "--push", "user/voices")
+    assert done.returncode == 0, done.stderr
+    assert f"{hub.url}/user/voices" in done.stdout and "hf_writer" not in done.stdout + done.stderr
+    assert hub.seen()["repos"]["user/voices"]["history"] == [[{"gated": "manual", "visibility": "private"}, 0]]
+    commits = [sorted(names.split()) for kind, names in hub.seen()["seen"] if kind == "commit"]
+    assert ["README.md", "config.json", "model.safetensors"] in commits
+    read = subprocess.run(
+        [sys.executable, "-c", READ_MODEL], env=hub.environment, capture_output=True, text=True, check=False
+    )
+    assert read.returncode == 0, read.stderr
+    assert float(read.stdout) == pytest.approx(float(model.network(torch.ones(1, 2, 60, 41)).sum().detach()), abs=1e-5)

@@ -1,0 +1,134 @@
+"""The card of an exported model: data, training command, metrics, intended use, limits; in the Hub's form."""
+
+import importlib
+import shlex
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import yaml
+
+from .model import Model
+
+TERMS = (
+    "This model was trained on faces, voices or heat pictures of people. Whoever asks for it states who they are and "
+    "what for, and will not use it to find, name, watch or rate anybody."
+)
+ASKED = {
+    "Name": "text",
+    "Affiliation": "text",
+    "Purpose": "text",
+    "I have read the sections Intended use and Limits of the card": "checkbox",
+    "I will try to identify nobody with it": "checkbox",
+}
+LIMITS = (
+    "It knows only people, languages, cameras and microphones like those of its training data; nothing is known of how "
+    "it does on others, and it errs more on groups that the data has few of.",
+    "Whoever it is run on should have agreed to that. It is no evidence of who somebody is, of gender, age or origin.",
+    "Trained on forged people, it says nothing about real ones.",
+)
+
+
+def card(model: Model, facts: Mapping[str, Any], differences: Mapping[str, float | None], data: str = "") -> str:
+    """Markdown with the Hub's head. `data` names the training data; `differences` are those of the ONNX files."""
+    title = f"{model.name}{f' ({model.variant})' if model.variant else ''}"
+    about = (importlib.import_module(type(model).__module__).__doc__ or "").strip().splitlines()[0]
+    warning = str(getattr(model, "warning", ""))
+    sections = {
+        "": "\n\n".join(filter(None, (about, f"**{warning}**" if warning else "", _size(facts)))),
+        "Training data": _data(facts, data),
+        "Training command": f"```bash\n{command(model, facts)}\n```",
+        "Metrics": _metrics(facts),
+        "Intended use": model.intended,
+        "Limits": "\n".join(f"- {limit}" for limit in (*model.limits, *LIMITS)),
+        "Use": _use(model, facts, differences),
+    }
+    body = "\n\n".join((f"## {name}\n\n" if name else f"# {title}\n\n") + text for name, text in sections.items())
+    return f"---\n{yaml.safe_dump(_head(model), sort_keys=False, allow_unicode=True)}---\n\n{body}\n"
+
+
+def command(model: Model, facts: Mapping[str, Any]) -> str:
+    """The `facevox train` that makes this model, places left as words in capitals."""
+    words: list[str] = ["facevox", "train", model.name, "--data", "FOLDER", "--out", "RUNS"]
+    words += ["--epochs", str(facts["trained"]["epochs"]), "--seed", str(facts.get("seed", 0))]
+    words += ["--batch-size", str(facts.get("batch_size", 0))]
+    # A config can be named only where one is read.
+    words += ["--config", facts["config"]] if facts.get("config") and "," not in facts["config"] else []
+    for name in ("where", "limit"):
+        words += [f"--{name}", str(facts[name])] if facts.get(name) else []
+    if facts.get("initial"):
+        given = ",".join(f"{part.split('=')[0]}=CHECKPOINT" for part in facts["initial"].split(","))
+        words += ["--initial", given]
+    usual = model.options_type()
+    for option in fields(model.options_type):
+        value, flag = facts["options"].get(option.name), "--" + option.name.replace("_", "-")
+        if value is None or value == getattr(usual, option.name):
+            continue
+        if isinstance(value, bool):
+            words.append(flag if value else "--no-" + flag[2:])
+        else:
+            words += [f"{flag}={value}"] if str(value).startswith("-") else [flag, str(value)]
+    return shlex.join(words)
+
+
+def _head(model: Model) -> dict[str, Any]:
+    return {
+        "library_name": "facevox",
+        "license": "other",
+        "license_name": "as-the-training-data",
+        "tags": ["facevox", model.name, "biometrics"],
+        "extra_gated_prompt": TERMS,
+        "extra_gated_fields": ASKED,
+    }
+
+
+def _size(facts: Mapping[str, Any]) -> str:
+    people = f"; learned to tell {facts['people']:,} people apart" if facts["people"] else ""
+    return f"{facts['parameters']:,} parameters{people}. Made with facevox {facts['facevox']}, torch {facts['torch']}."
+
+
+def _data(facts: Mapping[str, Any], data: str) -> str:
+    lines = [data] if data else []
+    config = f"config `{facts['config']}`" if facts.get("config") else "all configs"
+    lines.append(f"A folder that `facevox build` made, digest `{facts.get('folder', 'unknown')}`, {config}.")
+    chosen = [f"{name} `{facts[name]}`" for name in ("where", "limit") if facts.get(name)]
+    if chosen:
+        lines.append(f"Of it only: {', '.join(chosen)}.")
+    if facts.get("initial"):
+        lines.append(f"Parts began trained, by the first digits of their files' SHA-256: `{facts['initial']}`.")
+    return "\n".join(lines)
+
+
+def _metrics(facts: Mapping[str, Any]) -> str:
+    found = facts["trained"]
+    names = {
+        "epoch": "epoch of these weights",
+        "loss": "training loss of that epoch",
+        "merit": "mean merit on the validation split (0 to 1, higher is better)",
+        "validation_loss": "summed loss on the validation split",
+        "validation_samples": "samples of the validation split",
+    }
+    rows = [f"| {words} | {_number(found[name])} |" for name, words in names.items() if name in found]
+    if "merit" not in found:
+        rows.append("| on a validation split | not measured |")
+    return "\n".join(["| measured while training | value |", "| --- | --- |", *rows])
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _use(model: Model, facts: Mapping[str, Any], differences: Mapping[str, float | None]) -> str:
+    lines = [
+        "```python",
+        "from facevox.models.core.hub import TrainedModel",
+        "",
+        'model = TrainedModel.from_pretrained("FOLDER OR USER/NAME").model',
+        "```",
+    ]
+    networks = model.portable()
+    for file, difference in differences.items():
+        network = networks[file.removesuffix(".onnx")]
+        checked = "not compared" if difference is None else f"within {difference:.0e} of the network"
+        lines += ["", f"`{file}` ({checked}, batch of any size): {network.about}"]
+    return "\n".join(lines)
