@@ -68,10 +68,11 @@ def cropped(mel: Tensor, starts: Tensor, length: int) -> Tensor:
 
 @dataclass(frozen=True)
 class DrawingInputs(PeopleInputs):
-    """One face and one recording of every person; with `most_windows`, windows of several recordings instead.
+    """One face and some recordings of every person, or only these; with `most_windows`, windows of the recordings.
 
-    A batch holds `face` (P, 3, side, side) uint8 RGB, `identities` (names) and `mel` (P, bands, T) float32 with
-    `frames` (P,) int64, of which the rest is padding; T is at least `least_frames`. With windows `mel` is
+    A batch holds `face` (P, 3, side, side) uint8 RGB, `identities` (names) and, person after person, `mel`
+    (P * recordings, bands, T) float32 with `frames` (P * recordings,) int64, of which the rest is padding; T is at
+    least `least_frames`. With windows `mel` is
     (P, W, 40, 125) and `real` (P, W) bool says which there are. `keys` names the recordings, the first of each person.
     """
 
@@ -81,28 +82,34 @@ class DrawingInputs(PeopleInputs):
     least_frames: int = 0
     most_windows: int = 0
     recordings: int = 1
+    faces: bool = True
     stored: bool = False
     """Whether spectrograms are read as a build stored them, instead of being computed from the sound."""
 
     @property
     def samples(self) -> Mapping[str, int]:
-        return {"faces": 1, "voices": self.recordings}
+        return {"faces": 1, "voices": self.recordings} if self.faces else {"voices": self.recordings}
 
     @property
     def fields(self) -> Mapping[str, tuple[str, ...]]:
-        return {"faces": (self.picture,), "voices": (STORED if self.stored else SOUND,)}
+        voices = {"voices": (STORED if self.stored else SOUND,)}
+        return {"faces": (self.picture,), **voices} if self.faces else voices
 
     def __call__(self, samples: Mapping[str, Any]) -> Batch:
         """See the class. Raises ValueError for a missing field, a face that is none, or another shape of array."""
-        faces = []
-        for sample in samples["faces"]:
-            check_fields(sample, (self.picture,), "a face generator")
-            faces.append(square(torch.as_tensor(sample[self.picture]), self.side))
         mels = [self._mel(sample)[:, :LONGEST] for sample in samples["voices"]]
-        own = [mels[at : at + self.recordings] for at in range(0, len(mels), self.recordings)]
         keys = [sample["__key__"] for sample in samples["voices"][:: self.recordings]]
-        batch: Batch = {"keys": keys, "identities": samples["identities"], "dropped": 0, "face": torch.stack(faces)}
-        return batch | (self._windowed(own) if self.most_windows else self._joined(mels))
+        batch: Batch = {"keys": keys, "identities": samples["identities"], "dropped": 0}
+        if self.faces:
+            batch["face"] = torch.stack([self._face(sample) for sample in samples["faces"]])
+        if not self.most_windows:
+            return batch | self._joined(mels)
+        own = [mels[at : at + self.recordings] for at in range(0, len(mels), self.recordings)]
+        return batch | self._windowed(own)
+
+    def _face(self, sample: Mapping[str, Any]) -> Tensor:
+        check_fields(sample, (self.picture,), "a face generator")
+        return square(torch.as_tensor(sample[self.picture]), self.side)
 
     def _mel(self, sample: Mapping[str, Any]) -> Tensor:
         (name,) = self.fields["voices"]

@@ -49,6 +49,25 @@ class IdentityDiscriminator(nn.Module):
         return self.real(found)[:, 0], self.who(found)
 
 
+class PlainIdentityDiscriminator(nn.Module):
+    """SF2F's port of voice2face's: (B, 3, 64, 64) -> logits for real (B,), and of identities (B, people); no norm."""
+
+    def __init__(self, people: int, width: float = 1.0) -> None:
+        super().__init__()
+        sizes = [max(1, round(channels * width)) for channels in (32, 64, 128, 256, 512)]
+        layers: list[nn.Module] = [nn.Conv2d(3, sizes[0], 1), nn.LeakyReLU(0.2)]
+        for before, after in pairwise(sizes[:-1]):
+            layers += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(0.2)]
+        self.trunk = nn.Sequential(*layers, nn.Conv2d(sizes[-2], sizes[-1], 4))
+        self.joint = nn.Linear(sizes[-1], 1024)
+        self.real = nn.Linear(1024, 1)
+        self.who = nn.Linear(1024, people)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        found = self.joint(self.trunk(pictures).mean((2, 3)))
+        return self.real(found)[:, 0], self.who(found)
+
+
 class Voice2FaceDiscriminator(nn.Module):
     """voice2face's trunk with two heads: (B, 3, 64, 64) -> logits for real (B,), and of identities (B, people)."""
 

@@ -153,8 +153,8 @@ class Model(nn.Module, ABC):
     """Epochs of the paper; 0 where it counts steps. A class constant, or set by what the options choose."""
     steps: int = 0
     """Steps of the paper; 0 where it counts epochs; as `epochs`."""
-    batch_size: ClassVar[int]
-    """Samples (with PeopleInputs: people) per step of the paper."""
+    batch_size: int
+    """Samples (with PeopleInputs: people) per step of the paper; as `epochs`."""
     parts: Mapping[str, Pretrained] = MappingProxyType({})
     """Submodules that begin with the weights of another model, or of a registered public network; as `epochs`."""
     warning: ClassVar[str] = ""
