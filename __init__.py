@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     )
     from .api_export import export
     from .api_publish import convert, publish
-    from .api_use import match
+    from .api_use import match, translate, translation_figure
     from .loaders.folder import Folder, FolderError
     from .loaders.huggingface import load_dataset
     from .loaders.padding import Padding
@@ -52,6 +52,8 @@ _HOME = {
     "stats": "api",
     "stream": "api",
     "train": "api",
+    "translate": "api_use",
+    "translation_figure": "api_use",
     "verify": "api",
     "CacheOptions": "loaders.range_cache",
     "Folder": "loaders.folder",
@@ -89,6 +91,8 @@ __all__ = [
     "stats",
     "stream",
     "train",
+    "translate",
+    "translation_figure",
     "verify",
     "webdataset",
 ]

@@ -1,6 +1,6 @@
-"""What trained models are for, as functions: what `facevox match` does, with the same options."""
+"""What trained models are for, as functions: what `facevox match` and `translate` do, with the same options."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from .models.core.matching import Match
     from .models.core.model import Model
+    from .models.core.translating import Translator
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -63,20 +64,96 @@ def match(model: str, voice: str | Path, faces: str | Path, *, checkpoint: str |
     return Matches(order, left_out)
 
 
+def translate(
+    model: str, thermal: str | Path, *, checkpoint: str | Path, out: str | Path = ""
+) -> tuple[tuple[Path, ...], dict[str, str]]:
+    """Make visual pictures of a thermal face crop, or of all in a folder: what was written, and what was left out.
+
+    Crops are cut as in config `pairs`, of any size; the pictures have the side that the model was trained for. `out`
+    is a file, by default NAME-visual.png here, or for a folder a folder. A folder's pictures that cannot be read are
+    left out with the reason. Raises ValueError for an unreadable picture, a folder without one or a checkpoint that
+    translates nothing, FileNotFoundError for missing files.
+    """
+    from .loaders.media import decode_picture
+    from .models.core.grid import save_picture
+    from .models.core.translating import translated
+
+    network, source = _translator(model, checkpoint), Path(thermal)
+    if not source.is_dir():
+        place = Path(out) if out else Path(f"{source.stem}-visual.png")
+        save_picture(place, translated(network, _named(source, decode_picture)))
+        return (place,), {}
+    home, written, left_out = Path(out) if out else Path(f"{source.resolve().name}-visual"), [], dict[str, str]()
+    for path in sorted(path for path in source.iterdir() if path.suffix.lower() in PICTURES):
+        try:
+            picture = decode_picture(path.read_bytes())
+        except ValueError as error:
+            left_out[path.name] = str(error)
+            continue
+        written.append(home / f"{path.stem}.png")
+        save_picture(written[-1], translated(network, picture))
+    if not written:
+        name, reason = next(iter(left_out.items()), ("", "no .png, .jpg or .webp file in it"))
+        raise ValueError(f"{source / name}: {reason}; nothing could be translated")
+    return tuple(written), left_out
+
+
+def translation_figure(
+    model: str,
+    data: str | Path,
+    *,
+    checkpoint: str | Path,
+    out: str | Path,
+    beside: Sequence[str | Path] = (),
+    split: str = "test",
+) -> Path:
+    """SpeakingFaces' figure 9 of a built folder: for up to 8 people the thermal face, each checkpoint's, the real one.
+
+    `beside` are checkpoints of other runs or models. Raises ValueError and FileNotFoundError as `translate` does,
+    FolderError for a folder without such faces.
+    """
+    from .loaders.folder import Folder
+    from .models.core.grid import save_picture
+    from .models.core.translating import figure
+
+    networks = [_translator(model, checkpoint), *(_translator("", other) for other in beside)]
+    save_picture(Path(out), figure(networks, Folder(data), split))
+    return Path(out)
+
+
+def _translator(model: str, checkpoint: str | Path) -> "Translator":
+    from .models.core.translating import Translator
+
+    network = trained(model, checkpoint)
+    if not isinstance(network, Translator):
+        raise ValueError(f"{network.name} does not translate pictures; cyclegan and cut do")
+    return network
+
+
+def _named(path: Path, decode: Any) -> Any:
+    try:
+        return decode(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
 def trained(model: str, checkpoint: str | Path) -> "Model":
-    """The trained model of a checkpoint, on the CPU, ready for use.
+    """The trained model of a checkpoint, on the CPU, ready for use; of any model where none is named.
 
     Raises ValueError when the checkpoint is damaged or of another model, FileNotFoundError when there is none.
     """
     from .models.core.checkpoint import restore
     from .models.core.model import find
 
-    find(model)
+    if model:
+        find(model)
     path = Path(checkpoint)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no checkpoint; `facevox train {model}` makes one, best.pt is what to give")
+        raise FileNotFoundError(
+            f"{path}: no checkpoint; `facevox train {model or 'MODEL'}` makes one, best.pt is what to give"
+        )
     found, state = restore(path)
-    if state["model"] != model:
+    if model and state["model"] != model:
         raise ValueError(f"{path}: a checkpoint of {state['model']}, expected one of {model}")
     return found.eval()
 

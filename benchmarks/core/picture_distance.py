@@ -13,7 +13,6 @@ from torch import Tensor
 from ...loaders.folder import Folder
 from ...models.core.checkpoint import restore
 from ...models.core.detectors import Face
-from ...models.core.device import choose
 from ...models.core.embedding import Embedder, open_embedder
 from ...models.core.evaluate import batches
 from ...models.core.model import Batch, create
@@ -37,21 +36,23 @@ class TranslationDistances:
     count: int
 
 
-def translation_distances(data: Path, checkpoint: Path, split: str = "test", judge: str = "dlib") -> TranslationDistances:
+def translation_distances(data: Path, checkpoint: Path, split: str = "test", where: str = "") -> TranslationDistances:
     """How far a checkpoint's translations of a split are from its real visual faces, before and after training.
 
-    As FID, with an embedder's unit vectors of whole crops (SpeakingFaces 7.4 gives the whole crop as the face too) in
+    As FID, with dlib's unit vectors of whole crops (SpeakingFaces 7.4 gives the whole crop as the face too) in
     place of Inception's. Raises ValueError for a checkpoint of a model that does not translate.
     """
     model, state = restore(checkpoint)
     if not isinstance(model, Translation):
-        raise ValueError(f"{checkpoint}: is of {state['model']}, which translates no pictures; expected cyclegan or cut")
+        raise ValueError(
+            f"{checkpoint}: is of {state['model']}, which translates no pictures; expected cyclegan or cut"
+        )
     torch.manual_seed(state["seed"])
     before = create(model.name, model.settings)
     assert isinstance(before, Translation)
-    embed = open_embedder(judge)
+    embed = open_embedder("dlib")
     found: dict[str, list[NDArray[np.float32]]] = {}
-    for batch in _batches(Path(data), model, split):
+    for batch in _batches(Path(data), model, split, where):
         sets = {"visual": batch["visual"], "thermal": batch["thermal"]}
         for name, network in (("trained", model), ("untrained", before)):
             network.eval()
@@ -71,7 +72,7 @@ def described(embed: Embedder, pictures: Tensor) -> NDArray[np.float32]:
     return embed(listed, [Face((0.0, 0.0, float(width), float(height)), 1.0)] * len(listed))
 
 
-def _batches(data: Path, model: Any, split: str) -> Iterator[Batch]:
-    for batch in batches(Reading(Folder(data), model.inputs(), batch_size=32).stream(split)):
+def _batches(data: Path, model: Any, split: str, where: str) -> Iterator[Batch]:
+    for batch in batches(Reading(Folder(data), model.inputs(), where=where, batch_size=32).stream(split)):
         if batch["keys"]:
             yield batch
