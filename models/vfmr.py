@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .core.face_networks import FACE_NETWORKS, face_network
+from .core.face_resnet import PUBLIC, PUBLIC_NAMES
 from .core.model import Batch, Model, ModelOptions, Pretrained
 from .core.sound import FULL_SCALE, repeat, vfmr
 from .core.thin_resnet import DIMENSION, ThinResNet34
@@ -101,10 +102,6 @@ class Vfmr(Model):
     epochs = 0
     steps = 70_000
     batch_size = 4
-    parts = {  # noqa: RUF012 - never changed
-        "voice": Pretrained("vfmr", "voice.", required=False),
-        "face": Pretrained("vfmr", "face.", required=False),
-    }
 
     def __init__(self, options: VfmrOptions, people: tuple[str, ...] = ()) -> None:
         super().__init__()
@@ -123,6 +120,11 @@ class Vfmr(Model):
                 raise ValueError(f"{len(people)} people in train: stage {options.stage} tells two or more apart")
             self.people = nn.Linear(features, len(people))
             self.optimizers["all"] = torch.optim.Adam(self.parameters(), lr=options.lr)
+        public = PUBLIC.get(options.face_network, "")
+        self.parts = {
+            "voice": Pretrained("vfmr", "voice.", required=False),
+            "face": Pretrained("vfmr", "face.", required=False, network=public, network_names=PUBLIC_NAMES),
+        }
         (main, *_) = self.optimizers
         steps = [options.lr_steps * times for times in (1, 2, 3)]
         self.schedulers[main] = torch.optim.lr_scheduler.MultiStepLR(self.optimizers[main], steps, gamma=0.1)

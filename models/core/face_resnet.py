@@ -15,6 +15,19 @@ TABLE2 = ((64, 256, 3), (128, 512, 4), (256, 1024, 6), (512, 2048, 3))
 IMPROVED = ((64, 3), (128, 4), (256, 14), (512, 3))
 """Channels and units of ArcFace's LResNet50E-IR."""
 
+PUBLIC = {"ir50": "arcface-ir50", "se_ir50": "arcface-ir-se50"}
+"""Registered networks with the layers of the reading ir50, plain and with squeeze-excitation."""
+PUBLIC_NAMES = (
+    (r"^input_layer\.", "trunk."),
+    (r"^output_layer\.", "head."),
+    (r"^body\.(\d+)\.", lambda found: f"trunk.{int(found[1]) + 3}."),
+    (r"res_layer\.5\.fc1", "excitation.squeeze"),
+    (r"res_layer\.5\.fc2", "excitation.excite"),
+    (r"res_layer\.", "body."),
+    (r"shortcut_layer\.", "shortcut."),
+)
+"""From their names to those here: three layers begin the trunk, before the units."""
+
 
 class Excitation(nn.Module):
     """Channels weighted by what a small network makes of their means (squeeze-excitation)."""

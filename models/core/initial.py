@@ -1,5 +1,6 @@
 """Parts of a model that begin with weights trained before: `facevox train MODEL --initial PART=SOURCE`."""
 
+import re
 from collections.abc import Mapping
 from hashlib import file_digest
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from .checkpoint import load
-from .model import Model, Pretrained
+from .model import Model, Pretrained, Renames
 from .networks import NETWORKS
 from .pretrained import locate, part_tensors, sha256
 
@@ -67,7 +68,8 @@ def _read(model: Model, part: str, name: str, models: Path | None) -> tuple[Mapp
         if name != source.network:
             raise ValueError(f"initial {part}: {name} is another network; {_advice(part, source)}")
         digest = sha256(locate(name, models))[:16]
-        return part_tensors(name, models, source.network_prefix), digest
+        weights = part_tensors(name, models, source.network_prefix)
+        return {_renamed(key, source.network_names): value for key, value in weights.items()}, digest
     path = Path(name)
     if not path.is_file():
         raise ValueError(f"initial {part}: no file {path}")
@@ -76,6 +78,12 @@ def _read(model: Model, part: str, name: str, models: Path | None) -> tuple[Mapp
         raise ValueError(f"initial {part}: {path} is of {state['model']}, expected {_expected(source)}")
     own = {key[len(source.prefix) :]: value for key, value in state["weights"].items() if key.startswith(source.prefix)}
     return own, _digest(path)
+
+
+def _renamed(name: str, patterns: Renames) -> str:
+    for pattern, put in patterns:
+        name = re.sub(pattern, put, name)
+    return name
 
 
 def _expected(source: Pretrained) -> str:

@@ -1,6 +1,7 @@
 """What a model file fills in: the paper's constants, what it takes from samples, its layers and its step."""
 
 import importlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -103,6 +104,10 @@ def check_fields(sample: Mapping[str, Any], wanted: Iterable[str], reader: str) 
             )
 
 
+Renames = tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]
+"""Patterns and what `re.sub` puts for them, in order."""
+
+
 @dataclass(frozen=True)
 class Pretrained:
     """Where the weights of a model's part come from, and the beginning of their names there.
@@ -117,6 +122,8 @@ class Pretrained:
     required: bool = True
     network: str = ""
     network_prefix: str = ""
+    network_names: Renames = ()
+    """From names in the public network's weights to the part's."""
     without: str = ""
     """How to train without the part, as words of an error."""
 

@@ -202,6 +202,28 @@ VGG_FACE_2_MEAN = (131.0912, 103.8827, 91.4953)
 """The mean face of each training set, red, green, blue, as published with the torch weights."""
 UNSTATED = "not stated with the weights, which were trained on photographs of celebrities collected for research"
 
+ARCFACE = (
+    # No digest of these two is published.
+    Network(
+        "arcface-ir50",
+        "backbone_ir50_ms1m_epoch120.pth",
+        "",
+        "torch",
+        UNSTATED,
+        Convention((112, 112), "rgb", HALF, 1 / HALF),
+        source="IR-50 trained on MS-Celeb-1M, of the model zoo of github.com/ZhaoJ9014/face.evoLVe",
+    ),
+    Network(
+        "arcface-ir-se50",
+        "model_ir_se50.pth",
+        "",
+        "torch",
+        UNSTATED,
+        Convention((112, 112), "rgb", HALF, 1 / HALF),
+        source="IR-SE50 of github.com/TreB1eN/InsightFace_Pytorch",
+    ),
+)
+
 CLASSIFIERS = (
     # The hub has a copy of facenet-pytorch's file, byte for byte.
     Network(
@@ -249,7 +271,7 @@ CLASSIFIERS = (
 )
 
 NETWORKS: dict[str, Network] = {
-    network.name: network for network in (*FINDERS, *EMOTION, *SEGMENTATION, *EMBEDDING, *CLASSIFIERS)
+    network.name: network for network in (*FINDERS, *EMOTION, *SEGMENTATION, *EMBEDDING, *ARCFACE, *CLASSIFIERS)
 }
 
 

@@ -5,10 +5,13 @@ from hashlib import sha256
 import pytest
 import torch
 from facevox.models.core import checkpoint
+from facevox.models.core.face_networks import face_network
+from facevox.models.core.face_resnet import PUBLIC
 from facevox.models.core.initial import begin, chosen
 from facevox.models.core.model import Model, ModelOptions, Pretrained
 from facevox.models.core.networks import NETWORKS, Convention, Network
 from facevox.models.rcgan import Rcgan, RcganOptions
+from facevox.models.vfmr import Vfmr, VfmrOptions
 from facevox.models.voice_classifier import VoiceClassifier, VoiceClassifierOptions
 
 OPTIONS = RcganOptions(kind="vae", classes=3, classifier_width=0.125)
@@ -123,3 +126,27 @@ def test_a_part_that_a_variant_lacks_is_not_asked_for(tmp_path):
         begin(Drawer(), f"{encoder},extra=x.pt")
     with pytest.raises(ValueError, match="drawer begins with a trained extra: `facevox train gender` makes one"):
         begin(Drawer(extra=True), encoder)
+
+
+def published(name: str) -> str:
+    """A name of ours as the publishers of ArcFace's networks have it."""
+    words = name.split(".")
+    if words[0] == "head" or (words[0] == "trunk" and int(words[1]) < 3):
+        return ".".join(["output_layer" if words[0] == "head" else "input_layer", *words[1:]])
+    inner = {"squeeze": "res_layer.5.fc1", "excite": "res_layer.5.fc2"}.get(words[3], "")
+    kept = [inner] if inner else [{"body": "res_layer", "shortcut": "shortcut_layer"}[words[2]], words[3]]
+    return ".".join(["body", str(int(words[1]) - 3), *kept, *words[4:]])
+
+
+@pytest.mark.parametrize("kind", ["ir50", "se_ir50"])
+def test_vfmr_s_face_may_begin_with_arcface_s_public_networks(tmp_path, monkeypatch, kind):
+    options = VfmrOptions(stage="joint", face_network=kind, face_width=1 / 16, voice_width=1 / 8, freeze_voice=False)
+    model, public = Vfmr(options), face_network(kind, 1 / 16)[0]
+    entry = NETWORKS[PUBLIC[kind]]
+    torch.save({published(name): value for name, value in public.state_dict().items()}, tmp_path / entry.file)
+    digest = sha256((tmp_path / entry.file).read_bytes()).hexdigest()
+    with pytest.raises(ValueError, match="no digest of arcface"):
+        begin(model, f"face={entry.name}", tmp_path)
+    (tmp_path / f"{entry.file}.sha256").write_text(f"{digest}  {entry.file}\n")
+    assert begin(model, f"face={entry.name}", tmp_path) == f"face={digest[:16]}"
+    assert all(torch.equal(value, model.face.state_dict()[name]) for name, value in public.state_dict().items())
