@@ -22,6 +22,7 @@ class RcganOptions(ModelOptions):
 
     kind: str = field(default="rcgan", metadata={"help": "which of the paper's three", "choices": KINDS})
     weight: float = field(default=100.0, metadata={"help": "of the mean absolute error in RC-GAN's loss"})
+    width: float = field(default=1.0, metadata={"help": "layer widths as a share of the paper's"})
     classes: int = field(default=9, metadata={"help": "people that the voice classifier was trained on"})
     classifier_width: float = field(default=1.0, metadata={"help": "of the voice classifier, as it was trained"})
     segments: int = field(default=0, metadata={"help": "at most so many of a recording, equally spaced (0: all)"})
@@ -29,10 +30,10 @@ class RcganOptions(ModelOptions):
 
     def settled(self) -> "RcganOptions":
         """These options. Raises ValueError for a value out of range."""
-        if self.kind not in KINDS or self.weight < 0 or self.lr < 0:
+        if self.kind not in KINDS or self.weight < 0 or self.lr < 0 or self.width <= 0:
             raise ValueError(
-                f"kind {self.kind!r}, weight {self.weight}, lr {self.lr}: expected one of {', '.join(KINDS)}, and 0 or "
-                "more"
+                f"kind {self.kind!r}, weight {self.weight}, lr {self.lr}, width {self.width}: expected one of "
+                f"{', '.join(KINDS)}, 0 or more, a width above 0"
             )
         return self
 
@@ -82,12 +83,12 @@ class Rcgan(Model):
         super().__init__()
         self.options = options.settled()
         self.encoder = VoiceClassifierNetwork(options.classes, options.classifier_width).requires_grad_(False).eval()
-        made: nn.Module = Autoencoder() if options.kind == "vae" else Generator()
+        made: nn.Module = Autoencoder(options.width) if options.kind == "vae" else Generator(options.width)
         self.generator = made
         if options.kind == "vae":
             self.optimizers["generator"] = torch.optim.Adam(made.parameters(), lr=options.lr or 1e-3)
             return
-        self.discriminator = Discriminator()
+        self.discriminator = Discriminator(options.width)
         rates = {"generator": 1e-4, "discriminator": 2e-4}
         for part, rate in rates.items():
             own = self.get_submodule(part).parameters()

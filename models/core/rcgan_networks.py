@@ -16,6 +16,11 @@ SIDE = 64
 """Pixels of a face."""
 
 
+def scaled(number: int, width: float) -> int:
+    """A layer's size at a share of the paper's widths, at least 1."""
+    return max(1, round(number * width))
+
+
 class VoiceClassifierNetwork(nn.Module):
     """Mel spectrogram and its deltas (B, 2, 60, 41) -> logits (B, classes); `embed` gives the vector (B, 128).
 
@@ -25,7 +30,7 @@ class VoiceClassifierNetwork(nn.Module):
 
     def __init__(self, classes: int = 9, width: float = 1.0) -> None:
         super().__init__()
-        channels, hidden = max(1, round(128 * width)), max(1, round(512 * width))
+        channels, hidden = scaled(128, width), scaled(512, width)
         layers: list[nn.Module] = []
         for before in (2, channels, channels):
             layers += [nn.Conv2d(before, channels, 3, padding=1), nn.MaxPool2d((4, 2), ceil_mode=True), nn.ReLU()]
@@ -59,14 +64,15 @@ def _wider(before: int, after: int, last: bool = False) -> list[nn.Module]:
 class Autoencoder(nn.Module):
     """The paper's VAE: voice vector (B, 128) -> face (B, 3, 64, 64) in 0..1, mean and log variance (B, 128) of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: float = 1.0) -> None:
         super().__init__()
+        wide, narrow = scaled(128, width), scaled(64, width)
         self.encoder = nn.Sequential(nn.Linear(DIMENSION, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU())
         self.mean = nn.Linear(128, 128)
         self.log_variance = nn.Linear(128, 128)
-        self.start = nn.Sequential(nn.Linear(128, 128 * 16 * 16), nn.ReLU(), nn.Unflatten(1, (128, 16, 16)))
+        self.start = nn.Sequential(nn.Linear(128, wide * 16 * 16), nn.ReLU(), nn.Unflatten(1, (wide, 16, 16)))
         self.decoder = nn.Sequential(
-            nn.ConvTranspose2d(128, 64, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(64, 3, 4, 2, 1), nn.Sigmoid()
+            nn.ConvTranspose2d(wide, narrow, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(narrow, 3, 4, 2, 1), nn.Sigmoid()
         )
 
     def forward(self, voices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -79,13 +85,15 @@ class Autoencoder(nn.Module):
 class Generator(nn.Module):
     """Of C-GAN and RC-GAN: voice vector (B, 128), no noise -> face (B, 3, 64, 64) in 0..1."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: float = 1.0) -> None:
         super().__init__()
-        sizes = (512, 256, 128, 64)
-        layers = [nn.Linear(DIMENSION, 1024), nn.ReLU(), nn.Linear(1024, 512 * 4 * 4), nn.ReLU()]
+        hidden, *sizes = (scaled(size, width) for size in (1024, 512, 256, 128, 64))
+        layers = [nn.Linear(DIMENSION, hidden), nn.ReLU(), nn.Linear(hidden, sizes[0] * 4 * 4), nn.ReLU()]
         pairs = pairwise(sizes)
         steps = [layer for before, after in pairs for layer in _wider(before, after)]
-        self.layers = nn.Sequential(*layers, nn.Unflatten(1, (512, 4, 4)), *steps, *_wider(64, 3, last=True))
+        self.layers = nn.Sequential(
+            *layers, nn.Unflatten(1, (sizes[0], 4, 4)), *steps, *_wider(sizes[-1], 3, last=True)
+        )
 
     def forward(self, voices: Tensor) -> Tensor:
         faces: Tensor = self.layers(voices)
@@ -95,13 +103,14 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Faces (B, 3, 64, 64) in 0..1 and voice vectors (B, 128) -> logits (B, 1), positive for real pairs."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: float = 1.0) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(3, 64, 4, 2, 1), nn.LeakyReLU(0.2)]
-        for before, after in ((64, 128), (128, 256), (256, 512)):
+        sizes = [scaled(size, width) for size in (64, 128, 256, 512)]
+        layers: list[nn.Module] = [nn.Conv2d(3, sizes[0], 4, 2, 1), nn.LeakyReLU(0.2)]
+        for before, after in pairwise(sizes):
             layers += [nn.Conv2d(before, after, 4, 2, 1), nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
         self.trunk = nn.Sequential(*layers, nn.Flatten())
-        self.score = nn.Linear(512 * 4 * 4 + DIMENSION, 1)
+        self.score = nn.Linear(sizes[-1] * 4 * 4 + DIMENSION, 1)
 
     def forward(self, faces: Tensor, voices: Tensor) -> Tensor:
         logits: Tensor = self.score(torch.cat([self.trunk(faces), voices], 1))

@@ -1,0 +1,146 @@
+"""What is done once is not done again, what changed is; the rows there are; ranges in words."""
+
+import math
+from pathlib import Path
+
+import pytest
+from facevox.benchmarks.core.learning import (
+    Exam,
+    Finding,
+    Lesson,
+    Place,
+    Population,
+    Training,
+    lesson,
+    rows,
+    teach,
+)
+
+PEOPLE = Population("few", "speakingfaces", ("--subjects", "3"), ("--config", "utterances"))
+VOICE = Training("voice", "voice_classifier", ("--epochs", "2"))
+FACE = Training("face", "rcgan", ("--initial", "encoder={voice}"))
+
+
+def score(exam: Exam) -> list[Finding]:
+    assert {name: path.is_file() for name, path in exam.best.items()} == {"voice": True, "face": True}
+    return [Finding("right", 90.0 if exam.linked else 52.0, 50.0, 10, low=80.0 if exam.linked else 46.0)]
+
+
+LESSON = Lesson("Of two", PEOPLE, (VOICE, FACE), score)
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """The command lines that would have been run, each leaving what the real one leaves."""
+    found: list[list[str]] = []
+
+    def run(self: Place, name: str, command: list[str]) -> float:
+        found.append(list(command))
+        if command[0] == "train":
+            made = self.home / name / command[1] / "seed0" / "best.pt"
+        else:
+            made = self.home / command[command.index("--out") + 1] / "whole"
+        made.parent.mkdir(parents=True, exist_ok=True)
+        made.write_text(" ".join(command))
+        return 2.0
+
+    monkeypatch.setattr(Place, "_run", run)
+    return found
+
+
+def learned(out: Path, what: Lesson = LESSON, linked: bool = True):
+    return teach("row", what, out, linked, 1, lambda words: None)
+
+
+def words(ran: list[list[str]]) -> list[str]:
+    done = [" ".join(command[:2]) for command in ran]
+    ran.clear()
+    return done
+
+
+ALL = ["forge speakingfaces", "build speakingfaces", "train voice_classifier", "train rcgan"]
+
+
+def test_each_step_is_run_once_and_the_release_goes(ran, tmp_path):
+    outcome = learned(tmp_path)
+    assert ran[3][ran[3].index("--initial") + 1] == "encoder=voice/voice_classifier/seed0/best.pt"
+    assert words(ran) == ALL
+    assert outcome.passed
+    assert outcome.cpu_seconds >= 8
+    assert not (tmp_path / "few" / "release").exists()
+    again = learned(tmp_path)
+    assert (words(ran), again.commands) == ([], outcome.commands)
+    assert again.cpu_seconds >= 8
+
+
+def test_without_link_the_same_is_done_beside(ran, tmp_path):
+    learned(tmp_path)
+    words(ran)
+    outcome = learned(tmp_path, linked=False)
+    assert "--no-link" in ran[0]
+    assert words(ran) == ALL
+    assert (tmp_path / "few-null" / "data").is_dir()
+    assert outcome.findings[0].measured == 52.0
+
+
+@pytest.mark.parametrize(
+    ("changed", "again"),
+    [
+        (Population("few", "speakingfaces", ("--subjects", "4"), PEOPLE.build), ALL),
+        (Population("few", "speakingfaces", PEOPLE.forge, ("--config", "pairs")), ALL),
+        (Training("voice", "voice_classifier", ("--epochs", "3")), ["train voice_classifier"]),
+    ],
+)
+def test_what_follows_a_change_is_done_anew(ran, tmp_path, changed, again):
+    learned(tmp_path)
+    words(ran)
+    trainings = (changed, FACE) if isinstance(changed, Training) else (VOICE, FACE)
+    learned(tmp_path, Lesson("Of two", PEOPLE if isinstance(changed, Training) else changed, trainings, score))
+    assert words(ran)[: len(again)] == again
+
+
+def test_a_training_that_stopped_goes_on_and_one_that_failed_says_why(ran, tmp_path, monkeypatch):
+    whole = Place._run
+
+    def stopped(self: Place, name: str, command: list[str]) -> float:
+        if name == "face":
+            (self.home / name).mkdir(exist_ok=True)
+            (self.home / name / "half").touch()
+            raise KeyboardInterrupt
+        return whole(self, name, command)
+
+    monkeypatch.setattr(Place, "_run", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        learned(tmp_path)
+    monkeypatch.setattr(Place, "_run", whole)
+    words(ran)
+    learned(tmp_path)
+    assert words(ran) == ["train rcgan"]
+    assert (tmp_path / "few" / "face" / "half").exists()
+
+
+def test_a_command_that_fails_is_named_with_its_last_words(tmp_path):
+    wrong = Lesson("", Population("wrong", "speakingfaces", ("--subjects", "0")), (), score)
+    with pytest.raises(RuntimeError, match=r"wrong: `facevox forge speakingfaces .*forge.log: facevox: .*subjects"):
+        learned(tmp_path, wrong)
+
+
+def test_rows_are_found_by_file_name():
+    assert {"gender", "rcgan", "voice_classifier"} <= set(rows())
+    for row in rows():
+        found = lesson(row)
+        assert found.title and found.trainings
+    with pytest.raises(ValueError, match="no row 'gendre'; did you mean 'gender'"):
+        lesson("gendre")
+    places: dict[str, Population] = {}
+    for found in (what for row in rows() for what in (lesson(row), lesson(row).short) if what):
+        assert places.setdefault(found.population.name, found.population) == found.population, "one name for two"
+
+
+def test_ranges_in_words():
+    assert Finding("", 1.0, None, 1).wanted is None
+    assert Finding("", 1.0, None, 1, low=80.0).wanted == ">= 80.0 %"
+    assert Finding("", 1.0, None, 1, high=0.5, unit="").wanted == "<= 0.5"
+    assert Finding("", 50.0, None, 1, low=46.0, high=54.0).wanted == "46.0..54.0 %"
+    assert not Finding("", math.nan, None, 1, low=80.0).passed
+    assert Finding("", 80.0, None, 1, low=80.0).passed
