@@ -150,6 +150,12 @@ class Rcgan(Model):
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizers[part].step()
 
+    def draw(self, batch: Batch) -> list[Tensor]:
+        """The target faces, and what the first segment of each recording gave."""
+        first = [at for at, key in enumerate(batch["keys"]) if key not in batch["keys"][:at]]
+        alone = {"spectrogram": batch["spectrogram"][first]}
+        return [batch["face"][first], (255 * self(alone).float()).round().to(torch.uint8)]
+
     def evaluate(self, batch: Batch) -> dict[str, Tensor]:
         """(S,) each: merit (1 - mean absolute error), loss (the error), class."""
         error = (self(batch).float() - batch["face"].float() / 255).abs().mean((1, 2, 3))

@@ -41,5 +41,7 @@ def find(name: str) -> Any:
 
 def run(name: str, options: BenchOptions) -> Table:
     """Measure one table. Raises ValueError for an unknown name, FolderError for a folder that does not fit."""
+    if name == "learn":
+        raise ValueError("learn is about no folder: run `facevox bench learn --out W`")
     table: Table = find(name).run(options)
     return table

@@ -37,7 +37,8 @@ def voted(keys: NDArray[np.str_], predicted: NDArray[np.float32], label: NDArray
     np.add.at(votes, (member, predicted.astype(int)), 1)
     own = np.zeros(len(names), int)
     own[member] = label.astype(int)
-    return votes.argmax(1) == own
+    right: NDArray[np.bool_] = votes.argmax(1) == own
+    return right
 
 
 FEW = Population(

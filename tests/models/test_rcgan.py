@@ -68,6 +68,9 @@ def test_rcgan_draws_the_face_of_the_voice():
     with torch.inference_mode():
         unseen = read([recording(0, 4), recording(1, 4)])
         right = model.evaluate(unseen)
+        real, drawn = model.draw(unseen)
+        assert (real.shape, drawn.shape, drawn.dtype) == ((2, 3, 64, 64), (2, 3, 64, 64), torch.uint8)
+        assert (drawn.float() - real.float()).abs().mean() < 25
         unseen["face"] = unseen["face"].flip(0)
         wrong = model.evaluate(unseen)
     assert right["merit"].mean() > 0.9 > wrong["merit"].mean()
