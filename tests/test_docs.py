@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from facevox.models.core.model import models
+
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
@@ -36,3 +38,9 @@ def test_the_webdataset_pipeline_runs(built):
 def test_croissant_is_read_as_the_page_says(built):
     names = of_the_folder_page("mlcroissant", built)
     assert [key.decode() for key in names["keys"]] == built["tar"].index["key"].to_pylist()
+
+
+def test_the_models_page_names_every_model_and_row():
+    page = (DOCS / "models.md").read_text()
+    assert [name for name in models() if f"| `{name}` |" not in page] == []
+    assert {"gender", "rcgan", "voice_classifier"} <= set(re.findall(r"^\| `(\w+)` \|", page, flags=re.MULTILINE))
