@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         verify,
     )
     from .api_export import export
+    from .api_generate import generate, generation_figure
     from .api_publish import convert, publish
     from .api_use import match, translate, translation_figure
     from .loaders.folder import Folder, FolderError
@@ -43,6 +44,8 @@ _HOME = {
     "decide": "api",
     "export": "api_export",
     "forge": "api",
+    "generate": "api_generate",
+    "generation_figure": "api_generate",
     "identity_batches": "api",
     "match": "api_use",
     "mix": "api",
@@ -81,6 +84,8 @@ __all__ = [
     "decide",
     "export",
     "forge",
+    "generate",
+    "generation_figure",
     "identity_batches",
     "load_dataset",
     "match",

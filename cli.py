@@ -12,6 +12,7 @@ from . import (
     cli_collect,
     cli_decide,
     cli_export,
+    cli_generate,
     cli_plan,
     cli_publish,
     cli_review,
@@ -110,6 +111,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
         commands.add_parser("bench", help="a published table beside measured values", formatter_class=raw)
     )
     cli_export.add(commands)
+    cli_generate.add(commands)
     cli_calibrate.add(commands)
     cli_decide.add(commands)
     cli_collect.add(commands, given)

@@ -22,6 +22,8 @@ def add_train(parser: argparse.ArgumentParser, given: Sequence[str]) -> None:
         from .models.core.model import find
         from .models.core.train import TrainOptions
 
+        if warning := find(model).warning:
+            parser.description += f"\n\n{warning}"
         add_options(parser.add_argument_group("training"), TrainOptions)
         add_options(parser.add_argument_group(f"options of {model}"), find(model).options_type)
 

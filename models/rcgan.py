@@ -4,13 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from .core.model import Batch, Calling, Inputs, Model, ModelOptions, Portable, Pretrained, check_fields
 from .core.rcgan_networks import BANDS, FRAMES, SIDE, Autoencoder, Discriminator, Generator, VoiceClassifierNetwork
 from .core.segment_inputs import SegmentInputs
+from .core.speech_to_face import WARNING
+from .core.voice_features import voice_features
 
 FACE = "face64.webp"
 KINDS = ("vae", "cgan", "rcgan")
@@ -77,6 +81,7 @@ class Rcgan(Model):
     options_type = RcganOptions
     epochs = 5000
     batch_size = 4
+    warning = WARNING
     parts = {"encoder": Pretrained("voice_classifier", "network.")}  # noqa: RUF012 - never changed
 
     def __init__(self, options: RcganOptions) -> None:
@@ -168,6 +173,19 @@ class Rcgan(Model):
         )
         module = Calling(self, lambda spectrogram: self({"spectrogram": spectrogram}))
         return {"face": Portable(module, {"spectrogram": torch.zeros(2, 2, BANDS, FRAMES)}, ("face",), about)}
+
+    def generate(self, sound: NDArray[np.int16], speech: Sequence[tuple[int, int]]) -> Tensor:
+        """One recording, (samples,) int16 at 16 kHz and its speech (first, end) -> one face (1, 3, 64, 64) uint8 RGB.
+
+        The mean vector of its audible segments is drawn; speech is not looked at. Raises ValueError without a segment.
+        """
+        heard = torch.from_numpy(voice_features(sound, speech, ("piczak",))["piczak"])
+        if not len(heard):
+            raise ValueError("no audible segment of 0.93 s in the recording; give a longer one")
+        vector = self.encoder.embed(heard.to(next(self.parameters()).device)).mean(0, keepdim=True)
+        made = self.generator(vector)
+        face: Tensor = made[0] if self.options.kind == "vae" else made
+        return (face * 255).round().to(torch.uint8)
 
 
 MODEL = Rcgan

@@ -11,7 +11,7 @@ from .core.drawing_inputs import FACE, WINDOW, DrawingInputs, Sounds, cropped, s
 from .core.face_discriminators import IdentityDiscriminator, PictureDiscriminator
 from .core.face_losses import perceptual, real_or_made
 from .core.inception_resnet import InceptionResnetV1
-from .core.model import Batch, Model, ModelOptions, Pretrained
+from .core.model import Batch, Calling, Model, ModelOptions, Portable, Pretrained
 from .core.picture_space import IMAGENET
 from .core.sf2f_networks import DIMENSION, FaceDecoder, Fuser, VoiceEncoder
 from .core.speech_to_face import WARNING
@@ -256,6 +256,15 @@ class Sf2f(Model):
         heard: Tensor = self.networks.encoder(mel)
         vector = functional.normalize(heard.mean(0, keepdim=True)) if self.fuser is None else self.fuser(heard[None])
         return IMAGENET.pixels(self.networks.decoder(vector)[-1])
+
+    def portable(self) -> dict[str, Portable]:
+        heard = "as `facevox.models.core.sound.sf2f` computes them of the speech, 100 frames a second"
+        about = f"Log mel frames (B, 40, T) float32, {heard} -> a unit vector of the voice (B, 512) float32."
+        drawn = "A unit vector of a voice (B, 512) -> faces (B, 3, H, W) float32, RGB, about 0..1, not clamped."
+        encoder = Portable(self.networks.encoder, {"mel": torch.zeros(2, 40, WINDOW)}, ("vector",), about)
+        module = Calling(self, lambda vector: IMAGENET.shares(self.networks.decoder(vector)[-1]))
+        decoder = Portable(module, {"vector": torch.zeros(2, DIMENSION)}, ("face",), drawn)
+        return {"encoder": encoder, "decoder": decoder}
 
 
 MODEL = Sf2f

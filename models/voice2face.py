@@ -10,7 +10,7 @@ from torch.nn import functional
 from .core.drawing_inputs import FACE, WINDOW, DrawingInputs, Sounds, cropped, spectrogram
 from .core.face_discriminators import PlainIdentityDiscriminator, Voice2FaceDiscriminator
 from .core.face_losses import real_or_made
-from .core.model import Batch, Model, ModelOptions, Pretrained
+from .core.model import Batch, Calling, Model, ModelOptions, Portable, Pretrained
 from .core.picture_space import IMAGENET, SYMMETRIC, PictureSpace
 from .core.sf2f_networks import PlainEncoder, TransposedDecoder
 from .core.speech_to_face import WARNING
@@ -238,6 +238,21 @@ class Voice2Face(Model):
             raise ValueError("this voice2face only tells speakers apart (--stage encoder): give one of --stage face")
         heard = spectrogram(sound, speech, self.preset.kind)[None].to(next(self.parameters()).device)
         return self.preset.space.pixels(self.decoder(functional.normalize(self.encoder(heard))))
+
+    def portable(self) -> dict[str, Portable]:
+        bands, dimension = self.preset.bands, self.preset.dimension
+        about = (
+            f"Log mel frames (B, {bands}, T) float32, as `facevox.models.core.sound.{self.preset.kind}` computes them "
+            f"of the speech -> a unit vector of the voice (B, {dimension}) float32."
+        )
+        module = Calling(self, lambda mel: functional.normalize(self.encoder(mel)))
+        encoder = Portable(module, {"mel": torch.zeros(2, bands, WINDOW)}, ("vector",), about)
+        if self.speaking:
+            return {"encoder": encoder}
+        drawn = f"A unit vector of a voice (B, {dimension}) -> faces (B, 3, 64, 64) float32, RGB, about 0..1."
+        module = Calling(self, lambda vector: self.preset.space.shares(self.decoder(vector)))
+        decoder = Portable(module, {"vector": torch.zeros(2, dimension)}, ("face",), drawn)
+        return {"encoder": encoder, "decoder": decoder}
 
 
 MODEL = Voice2Face
