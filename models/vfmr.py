@@ -118,7 +118,8 @@ class Vfmr(Model):
             self.number = {name: at for at, name in enumerate(people)}
             if len(people) < 2:
                 raise ValueError(f"{len(people)} people in train: stage {options.stage} tells two or more apart")
-            self.people = nn.Linear(features, len(people))
+            # What a fresh voice network makes of two voices differs little beside what they share.
+            self.people = nn.Sequential(nn.BatchNorm1d(features, affine=False), nn.Linear(features, len(people)))
             self.optimizers["all"] = torch.optim.Adam(self.parameters(), lr=options.lr)
         public = PUBLIC.get(options.face_network, "")
         self.parts = {
