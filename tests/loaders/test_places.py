@@ -122,9 +122,14 @@ def test_a_dead_server_is_an_error_in_seconds(built, serving):
     begun = time.monotonic()
     with pytest.raises(FolderError, match=r"train-0.*tar, bytes .*\(8 tries\)"):
         list(Stream(folder, "utterances", "train", READ))
+    assert time.monotonic() - begun < 30
+
+
+def test_a_dead_server_cannot_be_opened(short_waits, built, serving):
+    with serving(built["tar"].path) as server:
+        pass
     with pytest.raises(FolderError, match=r"checksums.sha256: .*\(8 tries\)"):
         Folder(server.url)
-    assert time.monotonic() - begun < 30
 
 
 def test_no_secret_is_told(short_waits, built, serving, tmp_path):
