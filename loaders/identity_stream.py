@@ -89,6 +89,12 @@ class IdentityStream(BatchStream):
         self.left_out = len(set.union(*everyone)) - len(self.names)
         if not self.names:
             raise FolderError(f"{self.folder}: nobody has samples in all of {', '.join(tables)} {split}")
+        if options.drop_last and len(self.names) < options.identities:
+            raise ValueError(
+                f"{self.folder}: {len(self.names)} people have samples in {' and '.join(tables)} {split}, fewer "
+                f"than the {options.identities} of a batch. Take {len(self.names)} or fewer (--batch-size), or "
+                "build more people"
+            )
         rows = {
             config: RowsByIdentity.of(codes(table["identity"].to_pylist(), self.names), len(self.names))
             for config, table in tables.items()

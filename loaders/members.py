@@ -47,7 +47,9 @@ class Members:
             if not have.all():
                 without = table["key"][int(np.flatnonzero(~have)[0])].as_py()
                 lacking = f"{int((~have).sum())} of {table.num_rows} samples have no field {name!r}, first {without}"
-                raise FolderError(f"{self.folder}: {lacking}; there is: {', '.join(self._field)}")
+                raise FolderError(
+                    f"{self.folder}: {lacking}; there is: {', '.join(self._field)}. Choose those, or build it in"
+                )
         return set(range(len(self._field))) if fields is None else {self._field.index(name) for name in fields}
 
     def shard_name(self, row: int) -> str:

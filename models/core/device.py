@@ -1,17 +1,20 @@
 """Where and in which precision a model runs; models themselves never ask."""
 
+import resource
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from .model import Batch
+from .model import Batch, Model
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "bf16")
+LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
+"""Of weights of convolutions by their dimensions: colours innermost."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,25 @@ class Place:
     def move(self, batch: Batch) -> Batch:
         """The batch with its tensors on the device."""
         return {n: v.to(self.device, non_blocking=True) if isinstance(v, Tensor) else v for n, v in batch.items()}
+
+    def settle(self, model: Model, channels_last: bool = False, compiled: bool = False) -> Model:
+        """The model on the device; its weights of pictures with the colours innermost, its networks compiled.
+
+        Neither changes what a checkpoint holds.
+        """
+        model = model.to(self.device)
+        for weight in model.parameters() if channels_last else ():
+            if layout := LAYOUTS.get(weight.dim()):
+                weight.data = weight.data.contiguous(memory_format=layout)
+        for network in networks(model) if compiled else ():
+            network.compile()
+        return model
+
+    def peak_bytes(self) -> int:
+        """Most memory held so far: on a GPU what torch allocated there, else the process's resident set."""
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
     def precision(self) -> AbstractContextManager[Any]:
         """The context in which to step or evaluate."""
@@ -49,6 +71,15 @@ def choose(device: str = "auto", precision: str = "auto") -> Place:
     where = torch.device("cuda" if there and device != "cpu" else "cpu")
     capable = where.type == "cuda" and torch.cuda.is_bf16_supported()
     return Place(where, precision == "bf16" or (precision == "auto" and capable))
+
+
+def networks(module: nn.Module) -> Iterator[nn.Module]:
+    """The outermost parts below a model that are called themselves, not only what they hold."""
+    for child in module.children():
+        if type(child).forward is nn.Module.forward:
+            yield from networks(child)
+        elif any(True for _ in child.parameters()):
+            yield child
 
 
 @contextmanager

@@ -64,6 +64,22 @@ class Reading:
         return IdentityStream(self.folder, split, options, inputs)
 
 
+def shortage(stream: BatchStream) -> list[str]:
+    """In words, who is in no batch and what is drawn again because somebody has too few samples; of people alone."""
+    if not isinstance(stream, IdentityStream):
+        return []
+    found = []
+    if stream.left_out:
+        found.append(f"{stream.left_out} people are in no batch: they lack samples of one of the configs")
+    for config, again in stream.repeats.items():
+        if again["draws"]:
+            found.append(
+                f"{again['identities']} people have fewer than {stream.options.samples[config]} samples of {config}: "
+                f"{again['draws']} an epoch are drawn again"
+            )
+    return found
+
+
 def people(folder: Folder, configs: Sequence[str], split: str, where: str = "") -> tuple[str, ...]:
     """Names of those who have samples in all of these configs, sorted; none for no config.
 

@@ -22,7 +22,7 @@ from .evaluate import batches, evaluate
 from .grid import write_grid
 from .initial import begin
 from .model import Batch, create, find
-from .reading import Reading, people
+from .reading import Reading, people, shortage
 from .train_options import TrainOptions as TrainOptions
 
 
@@ -54,6 +54,8 @@ class Report:
     best: float
     best_epoch: int
     history: tuple[dict[str, Any], ...]
+    remarks: tuple[str, ...] = ()
+    """Of people that the data have too little of, in words."""
 
     def lines(self) -> list[str]:
         """The closing words of a run."""
@@ -66,7 +68,8 @@ class Report:
         )
         left = f"; {last['dropped']} samples too short, left out" if last["dropped"] else ""
         best = "" if math.isnan(self.best) else f"best on validation: {100 * self.best:.1f} % (epoch {self.best_epoch})"
-        return [line for line in (found, best, f"loss {last['loss']:.4f}; {pace}{left}") if line]
+        peak = f"; {last['peak_bytes'] / 2**20:,.0f} MiB at most" if "peak_bytes" in last else ""
+        return [line for line in (found, best, f"loss {last['loss']:.4f}; {pace}{peak}{left}", *self.remarks) if line]
 
 
 def fit(options: TrainOptions, progress: bool = False) -> Report:
@@ -91,6 +94,7 @@ def fit(options: TrainOptions, progress: bool = False) -> Report:
         merit if merit >= 0 else math.nan,
         run.progress.best_epoch,
         tuple(run.progress.history),
+        tuple(shortage(run.stream)),
     )
 
 
@@ -129,7 +133,7 @@ class Run:
         self.people = people(self.folder, configs, "train", options.where)
         model = create(options.model, self.settings, self.people)
         initial = begin(model, options.initial, Path(options.models) if options.models else None)
-        self.model = model.to(self.place.device)
+        self.model = self.place.settle(model, options.channels_last, options.compile)
         name = "-".join(part for part in (options.model, self.model.variant) if part)
         self.home = Path(options.out) / name / f"seed{options.seed}"
         own = {name: getattr(options, name) for name in ("config", "where", "limit", "workers")}
@@ -282,6 +286,8 @@ class Run:
         facts: dict[str, Any] = {"epoch": now.epoch + 1, "step": now.step, "loss": now.epoch_loss / now.epoch_samples}
         facts |= {"lr": self.model.learning_rate, "samples": now.epoch_samples, "dropped": now.epoch_dropped}
         facts |= {"samples_per_second": now.epoch_samples / now.seconds, "waiting": now.waiting / now.seconds}
+        facts |= {"peak_bytes": self.place.peak_bytes(), "channels_last": options.channels_last}
+        facts |= {"compile": options.compile}
         now.epoch += 1
         self.model.finish_epoch()
         due = options.validate_every and (now.epoch % options.validate_every == 0 or now.epoch == self.epochs)

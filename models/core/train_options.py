@@ -21,6 +21,8 @@ class TrainOptions:
     workers: int = field(default=0, metadata={"help": "reading processes; 0 reads in the main one"})
     device: str = field(default="auto", metadata={"help": "where to run", "choices": DEVICES})
     precision: str = field(default="auto", metadata={"help": "of the steps", "choices": PRECISIONS})
+    channels_last: bool = field(default=False, metadata={"help": "lay pictures out colour by colour, faster on GPUs"})
+    compile: bool = field(default=False, metadata={"help": "torch.compile the networks; needs a C++ compiler"})
     where: str = field(default="", metadata={"help": "only samples whose facts fulfil this, as in age < 40"})
     limit: int = field(default=0, metadata={"help": "at most this many samples per split (0: all)"})
     validation: str = field(default="validation", metadata={"help": "split to validate on"})

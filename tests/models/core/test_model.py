@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 import torch
-from facevox.models.core.device import choose
+from facevox.models.core.device import choose, networks
 from facevox.models.core.model import ModelOptions, create, find, model_options, models
 from facevox.models.core.train_options import TrainOptions
 from facevox.models.gender import Gender, GenderOptions
@@ -29,6 +29,12 @@ def test_options_are_checked_by_name():
 def test_no_option_of_a_model_is_one_of_the_loop(name):
     """One command line and one call take both."""
     assert not {f.name for f in fields(find(name).options_type)} & {f.name for f in fields(TrainOptions)}
+
+
+def test_networks_are_those_that_are_called():
+    """Held parts without a call of their own are looked into; what has no weights needs no compiler."""
+    model = Gender(GenderOptions(width=0.05))
+    assert list(networks(model)) == [*model.encoders.values(), model.head]
 
 
 def test_places():

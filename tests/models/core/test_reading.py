@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 from facevox.loaders.folder import FolderError
 from facevox.models.core.model import PeopleInputs
-from facevox.models.core.reading import Reading, people
+from facevox.models.core.reading import Reading, people, shortage
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,14 @@ class Heard(PeopleInputs):
 
     def __call__(self, samples):
         return {"keys": samples["identities"], "dropped": 0, "of": [s["__identity__"] for s in samples["utterances"]]}
+
+
+class HeardOften(Heard):
+    """More utterances of each person than there are."""
+
+    @property
+    def samples(self):
+        return {"utterances": 50}
 
 
 def test_people_come_in_batches_and_everybody_is_validated(built):
@@ -51,3 +59,13 @@ def test_a_model_of_people_takes_no_other_config_and_no_limit(built):
         Reading(built["tar"], Heard(), config="stills").stream("train")
     with pytest.raises(ValueError, match="limit 3: this model reads people"):
         Reading(built["tar"], Heard(), limit=3).stream("train")
+
+
+def test_too_few_people_for_a_batch_and_too_few_clips_of_one_are_said(built):
+    everyone = len(people(built["tar"], ("utterances",), "train"))
+    advice = f"{everyone} people have samples in utterances train, fewer than the 99 .* Take {everyone} or fewer"
+    with pytest.raises(ValueError, match=advice):
+        Reading(built["tar"], Heard(), batch_size=99).stream("train", shuffle=True)
+    assert shortage(Reading(built["tar"], Heard(), batch_size=2).stream("train", shuffle=True)) == []
+    (said,) = shortage(Reading(built["tar"], HeardOften(), batch_size=2).stream("train", shuffle=True))
+    assert said.startswith(f"{everyone} people have fewer than 50 samples of utterances: ")

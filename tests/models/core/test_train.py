@@ -14,7 +14,7 @@ from facevox.models.core.train import TrainOptions, fit
 from facevox.models.gender import Gender, GenderOptions
 
 SETTINGS = GenderOptions(mode=6, width=0.05, dropout=0.3, optimizer="adam", lr=0.01)
-TIMES = ("samples_per_second", "waiting", "finished")
+TIMES = ("samples_per_second", "waiting", "finished", "peak_bytes")
 EPOCHS = 3
 
 
@@ -192,6 +192,25 @@ def test_another_run_is_refused(options, tmp_path, change, expected):
         fit(replace(options, out=tmp_path, **change))
     assert "last.pt" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_of_another_model_is_refused(options, straight, tmp_path):
+    checkpoint.save(tmp_path / "gender-mode6" / "seed0" / "last.pt", {**straight[0], "model": "vfmr"})
+    with pytest.raises(ValueError, match="made with model 'vfmr', now 'gender'. Give what it was made with to resume"):
+        fit(replace(options, out=tmp_path))
+
+
+def test_a_field_that_the_folder_lacks_is_named_with_what_there_is(options, tmp_path):
+    with pytest.raises(FolderError, match=r"have no field 'mic1.flac', first \S+; there is: .*Choose those, or build"):
+        fit(replace(options, out=tmp_path, config="stills", where=""))
+
+
+def test_the_layout_of_memory_changes_no_checkpoint(options, straight, tmp_path):
+    home = fit(replace(options, out=tmp_path, channels_last=True)).home
+    found = checkpoint.load(home / "best.pt")["weights"]
+    assert all(torch.allclose(value, straight[1]["weights"][name], atol=1e-3) for name, value in found.items())
+    (*_, last) = map(json.loads, (home / "runs.jsonl").read_text().splitlines())
+    assert last["channels_last"] and not last["compile"] and last["peak_bytes"] > 2**20
 
 
 def test_another_folder_is_refused(options, built, tmp_path):
