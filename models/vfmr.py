@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from .core.face_networks import FACE_NETWORKS, face_network
 from .core.face_resnet import PUBLIC, PUBLIC_NAMES
-from .core.model import Batch, Model, ModelOptions, Pretrained
+from .core.model import Batch, Calling, Model, ModelOptions, Portable, Pretrained
 from .core.sound import FULL_SCALE, repeat, vfmr
 from .core.thin_resnet import DIMENSION, ThinResNet34
 from .core.triplets import MARGIN, SCALE, SphereHead, matched, triplet_loss
@@ -262,6 +262,23 @@ class Vfmr(Model):
             first = last = functional.normalize(first, dim=2)
         right, loss = matched(first, last, self.options.margin, paired=alone)
         return {"merit": right, "loss": loss}
+
+    def portable(self) -> dict[str, Portable]:
+        """The voice and the face network, on the sphere when joint, where cosines of the two are compared."""
+        found, joint = {}, self.options.stage == "joint"
+        kind = "(B, 512), compared by the cosine" if joint else "features"
+        if self.options.stage != "face":
+            about = (
+                "Spectrum (B, 1, 257, frames) float32 of sound at 16 kHz as `facevox.models.core.sound.vfmr` computes "
+                f"it, 250 frames as exported -> {kind}."
+            )
+            module = Calling(self, lambda heard: self.voice_head(self.voice(heard)) if joint else self.voice(heard))
+            found["voice"] = Portable(module, {"spectrum": torch.zeros(2, 1, 257, 250)}, ("voice_vector",), about)
+        if self.options.stage != "voice":
+            about = f"Face (B, 3, 112, 112) float32, RGB, (pixel - 127.5) / 128 -> {kind}."
+            module = Calling(self, lambda seen: self.face_head(self.face(seen)) if joint else self.face(seen))
+            found["face"] = Portable(module, {"face": torch.zeros(2, 3, SIDE, SIDE)}, ("face_vector",), about)
+        return found
 
 
 def by_person(rows: Tensor, people: int) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...loaders.folder import Frames
-from .model import Batch, Inputs, Model, ModelOptions, check_fields
+from .model import Batch, Inputs, Model, ModelOptions, Portable, check_fields
 from .translation_networks import BLOCKS, TranslationGenerator, least_squares
 
 FIELDS = {
@@ -195,6 +195,11 @@ class Translation(Model):
         """Thermal and visual pictures (B, 3, crop_size, crop_size) in -1..1, of different samples, cut at random."""
         side = self.settings.crop_size
         return cut_at_random(batch["loaded_thermal"], side), cut_at_random(self.later(batch["loaded_visual"]), side)
+
+    def portable(self) -> dict[str, Portable]:
+        side = self.settings.crop_size
+        about = f"Thermal face (B, 3, {side}, {side}) float32, RGB in -1..1 -> visual face, the same shape and range."
+        return {"visual": Portable(self.generator, {"thermal": torch.zeros(2, 3, side, side)}, ("visual",), about)}
 
     def forward(self, batch: Batch) -> Tensor:
         """A batch of FacePairInputs -> visual pictures (B, 3, crop_size, crop_size) in -1..1."""
