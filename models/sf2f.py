@@ -259,7 +259,7 @@ class Sf2f(Model):
 
     def portable(self) -> dict[str, Portable]:
         heard = "as `facevox.models.core.sound.sf2f` computes them of the speech, 100 frames a second"
-        about = f"Log mel frames (B, 40, T) float32, {heard} -> a unit vector of the voice (B, 512) float32."
+        about = f"Log mel frames (B, 40, {WINDOW}) float32, {heard} -> a unit vector of the voice (B, 512) float32."
         drawn = "A unit vector of a voice (B, 512) -> faces (B, 3, H, W) float32, RGB, about 0..1, not clamped."
         encoder = Portable(self.networks.encoder, {"mel": torch.zeros(2, 40, WINDOW)}, ("vector",), about)
         module = Calling(self, lambda vector: IMAGENET.shares(self.networks.decoder(vector)[-1]))

@@ -216,8 +216,8 @@ class Speech2face(Model):
 
     def portable(self) -> dict[str, Portable]:
         about = (
-            f"Spectrum (B, 2, frames, 257) float32 of sound at 16 kHz, {self.options.mode} as "
-            f"`facevox.models.core.sound.speech2face` computes it, {SHORTEST} frames or more (6 s are {FRAMES}) -> "
+            f"Spectrum (B, 2, {FRAMES}, 257) float32 of sound at 16 kHz, {self.options.mode} as "
+            "`facevox.models.core.sound.speech2face` computes it, 6 s, shorter sounds repeated -> "
             f"what {self.options.face_network} makes of the face, (B, {SIZES[self.options.face_network]}) float32, "
             "compared by the cosine."
         )

@@ -242,8 +242,8 @@ class Voice2Face(Model):
     def portable(self) -> dict[str, Portable]:
         bands, dimension = self.preset.bands, self.preset.dimension
         about = (
-            f"Log mel frames (B, {bands}, T) float32, as `facevox.models.core.sound.{self.preset.kind}` computes them "
-            f"of the speech -> a unit vector of the voice (B, {dimension}) float32."
+            f"Log mel frames (B, {bands}, {WINDOW}) float32, as `facevox.models.core.sound.{self.preset.kind}` "
+            f"computes them of the speech -> a unit vector of the voice (B, {dimension}) float32."
         )
         module = Calling(self, lambda mel: functional.normalize(self.encoder(mel)))
         encoder = Portable(module, {"mel": torch.zeros(2, bands, WINDOW)}, ("vector",), about)
