@@ -21,7 +21,7 @@ use it to identify people."""
 
 TRANSLATE_EXAMPLES = """examples:
   facevox build speakingfaces --raw R --out O --config pairs
-  facevox train cyclegan --data O --out W --validation test
+  facevox train cyclegan --data O --out W --validate-every 0
   facevox translate cyclegan thermal.png --checkpoint W/cyclegan/seed0/best.pt      writes thermal-visual.png
   facevox translate cyclegan crops/ --checkpoint W/cyclegan/seed0/best.pt --out made/
   facevox translate cyclegan --data O --checkpoint W/cyclegan/seed0/best.pt --beside W/cut/seed0/best.pt --out f9.png"""

@@ -21,7 +21,9 @@ CYCLEGAN = Training("cyclegan", "cyclegan", (*BRIEF, "--blocks", "3"))
 CUT = Training("cut", "cut", (*BRIEF, "--blocks", "5", "--patches", "128", "--where", "position <= 3"))
 """It learns sooner, and its steps cost half as much again: a third of the pictures will do."""
 JUDGED = "position <= 2"
-"""Test faces that are measured, since dlib takes a twelfth of a second for each: 84 of 7 people."""
+"""Test faces that are measured, since dlib takes a twelfth of a second for each: 84 of 7 people.
+
+Too few for a covariance of full rank, so their distances are compared with each other alone."""
 
 
 def score(exam: Exam) -> list[Finding]:

@@ -40,7 +40,8 @@ def translation_distances(data: Path, checkpoint: Path, split: str = "test", whe
     """How far a checkpoint's translations of a split are from its real visual faces, before and after training.
 
     As FID, with dlib's unit vectors of whole crops (SpeakingFaces 7.4 gives the whole crop as the face too) in
-    place of Inception's. Raises ValueError for a checkpoint of a model that does not translate.
+    place of Inception's. Of 128 pictures or fewer the covariance has no full rank: compare with distances of the
+    same samples only. Raises ValueError for a checkpoint of a model that does not translate.
     """
     model, state = restore(checkpoint)
     if not isinstance(model, Translation):

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
+from facevox import cli
 from facevox.benchmarks.core.learning import (
     Exam,
     Finding,
@@ -15,6 +16,9 @@ from facevox.benchmarks.core.learning import (
     rows,
     teach,
 )
+from facevox.cli_options import chosen
+from facevox.models.core.model import find, model_options
+from facevox.models.core.train import TrainOptions
 
 PEOPLE = Population("few", "speakingfaces", ("--subjects", "3"), ("--config", "utterances"))
 VOICE = Training("voice", "voice_classifier", ("--epochs", "2"))
@@ -135,6 +139,25 @@ def test_rows_are_found_by_file_name():
     places: dict[str, Population] = {}
     for found in (what for row in rows() for what in (lesson(row), lesson(row).short) if what):
         assert places.setdefault(found.population.name, found.population) == found.population, "one name for two"
+
+
+@pytest.mark.parametrize("row", rows())
+def test_every_training_is_a_command_that_there_is(row):
+    whole = lesson(row)
+    for training in (*whole.trainings, *(whole.short.trainings if whole.short else ())):
+        places = {other.name: f"{other.name}.pt" for other in whole.trainings}
+        words = [
+            "train",
+            training.model,
+            "--data",
+            "O",
+            "--out",
+            "W",
+            *(w.format_map(places) for w in training.options),
+        ]
+        given = cli._parser(words).parse_args(words)
+        model_options(training.model, chosen(given, find(training.model).options_type))
+        TrainOptions(training.model, given.data, given.out, **chosen(given, TrainOptions))
 
 
 def test_ranges_in_words():
