@@ -1,8 +1,10 @@
 """Losses of face generators: taken for real, told to be the right person, seen alike by a face network (SF2F 3.4)."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
+
+from .inception_resnet import InceptionResnetV1
 
 SEEN_SIDE = 140
 """Pixels at which SF2F's code shows faces to FaceNet; its weights were trained at 160."""
@@ -31,25 +33,13 @@ def as_seen(shares: Tensor) -> Tensor:
     return functional.interpolate(part, (SEEN_SIDE, SEEN_SIDE), mode="bilinear", align_corners=True)
 
 
-def perceived(network: nn.Module, shares: Tensor) -> list[tuple[float, Tensor]]:
-    """Weights and activations of a face network (InceptionResnetV1, or one with its parts) for pictures in 0 to 1."""
-    found: list[tuple[float, Tensor]] = []
-
-    handles = [
-        network.get_submodule(name).register_forward_hook(
-            lambda module, given, made, weight=weight: found.append((weight, made))
-        )
-        for name, weight in LAYERS.items()
-    ]
-    try:
-        vector, _ = network(as_seen(shares))
-    finally:
-        for handle in handles:
-            handle.remove()
-    return [*found, (1.0, vector)]
+def perceived(network: InceptionResnetV1, shares: Tensor) -> list[tuple[float, Tensor]]:
+    """Weights and activations, LAYERS' and the unit vector, that FaceNet has for pictures in 0 to 1."""
+    vector, found = network.activations(as_seen(shares), LAYERS)
+    return [*((weight, found[name]) for name, weight in LAYERS.items()), (1.0, functional.normalize(vector))]
 
 
-def perceptual(network: nn.Module, made: Tensor, real: Tensor) -> Tensor:
+def perceptual(network: InceptionResnetV1, made: Tensor, real: Tensor) -> Tensor:
     """Weighted mean absolute differences of what a face network makes of pictures on a scale of 0 to 1; a scalar."""
     with torch.no_grad():
         wanted = perceived(network, real)

@@ -1,6 +1,7 @@
 """Inception-ResNet-v1 (Szegedy and others 2017), the network of FaceNet's public weights."""
 
 from collections import OrderedDict
+from collections.abc import Collection
 from itertools import pairwise
 
 import torch
@@ -83,8 +84,7 @@ def _reduction(inputs: int, *branches: tuple[int, ...]) -> Branches:
 class InceptionResnetV1(nn.Module):
     """Pictures (N, 3, H, W), from 75 px, as (pixel - 127.5) / 128 -> unit vectors (N, 512) and logits (N, 8631).
 
-    The names are those of facenet-pytorch's weights. The logits are of the vector before it is made a unit one. The
-    three groups of blocks are modules of their own (`repeat_1`, `repeat_2`, `repeat_3`): perceptual losses hook them.
+    The names are those of facenet-pytorch's weights. The logits are of the vector before it is made a unit one.
     """
 
     def __init__(self) -> None:
@@ -112,7 +112,17 @@ class InceptionResnetV1(nn.Module):
         self.logits = nn.Linear(512, IDENTITIES)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        vector, _ = self.activations(x)
+        return normalize(vector), self.logits(vector)
+
+    def activations(self, x: Tensor, kept: Collection[str] = ()) -> tuple[Tensor, dict[str, Tensor]]:
+        """The vectors (N, 512) before they are made unit ones, and what the parts named of `order` give, for losses.
+
+        Not a forward hook's work: a compiled network may pass hooks over.
+        """
+        found = {}
         for name in self.order:
             x = self.get_submodule(name)(x)
-        vector = self.last_bn(self.last_linear(x.mean((2, 3))))
-        return normalize(vector), self.logits(vector)
+            if name in kept:
+                found[name] = x
+        return self.last_bn(self.last_linear(x.mean((2, 3)))), found

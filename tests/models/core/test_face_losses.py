@@ -31,6 +31,17 @@ def test_the_perceptual_loss_has_the_released_layers_and_weights():
     assert float(perceptual(network, real, real)) == 0
 
 
+def test_a_compiled_face_network_leaves_no_term_of_the_loss_out():
+    torch.manual_seed(0)
+    network = InceptionResnetV1().eval().requires_grad_(False)
+    pictures = torch.rand(1, 3, 64, 64)
+    plain = perceived(network, pictures)
+    network.compile(backend="eager")
+    again = perceived(network, pictures)
+    assert len(plain) == len(again) == 4
+    assert all(torch.equal(one, other) for (_, one), (_, other) in zip(plain, again, strict=True))
+
+
 def test_real_and_made():
     logits = torch.tensor([0.0, 0.0, 0.0])
     assert float(real_or_made(logits, True)) == pytest.approx(np.log(2))
