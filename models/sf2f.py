@@ -14,16 +14,16 @@ from .core.inception_resnet import InceptionResnetV1
 from .core.model import Batch, Calling, Model, ModelOptions, Portable, Pretrained
 from .core.picture_space import IMAGENET
 from .core.sf2f_networks import DIMENSION, FaceDecoder, Fuser, VoiceEncoder
+from .core.sf2f_schedule import STEPS as FIRST_STEPS
+from .core.sf2f_schedule import fading
 from .core.speech_to_face import WARNING
 
 STAGES = ("encoder", "fuser")
 SIDES = {"64": (64,), "128": (128,), "64+128": (64, 128)}
 SHORTEST, LONGEST = 100, 150
 """Frames of a training crop, one length for a batch: 1 to 1.5 s (sheet 2.2)."""
-STEPS = {"encoder": 120_000, "fuser": 360}
+STEPS = {"encoder": FIRST_STEPS, "fuser": 360}
 RATES = {"encoder": 5e-4, "fuser": 1e-4}
-CONSTANT = 100_000
-"""Steps before the rate falls linearly to a thousandth at the last: epoch 10,000 of 12,000 in the released code."""
 RECORDINGS = 5
 """Of a person, whose windows the fuser is trained on; 20 windows are half a minute."""
 
@@ -81,12 +81,6 @@ class Sf2fOptions(ModelOptions):
     def picture_weight(self) -> float:
         """The paper's 10, and the released code's 100 for two resolutions at once."""
         return self.picture if self.picture >= 0 else 100.0 if self.sides == "64+128" else 10.0
-
-
-def fading(step: int) -> float:
-    """Share of the learning rate at a step of the first stage, from 0."""
-    rest = min(1.0, max(0, step - CONSTANT) / (STEPS["encoder"] - CONSTANT))
-    return 1 - rest * (1 - 1e-3)
 
 
 class FirstStage(nn.Module):

@@ -13,6 +13,7 @@ from .core.face_losses import real_or_made
 from .core.model import Batch, Calling, Model, ModelOptions, Portable, Pretrained
 from .core.picture_space import IMAGENET, SYMMETRIC, PictureSpace
 from .core.sf2f_networks import PlainEncoder, TransposedDecoder
+from .core.sf2f_schedule import STEPS, fading
 from .core.speech_to_face import WARNING
 
 STAGES = ("encoder", "face")
@@ -42,7 +43,7 @@ class Preset:
 
 PRESETS = {
     "v2f_original": Preset("voice2face", 64, 64, 300, 800, SYMMETRIC, 2e-4, (0.5, 0.999), 128, 50_000),
-    "v2f_sf2f": Preset("sf2f", 40, 512, 100, 150, IMAGENET, 5e-4, (0.9, 0.999), 256, 120_000),
+    "v2f_sf2f": Preset("sf2f", 40, 512, 100, 150, IMAGENET, 5e-4, (0.9, 0.999), 256, STEPS),
 }
 
 
@@ -79,7 +80,11 @@ class Voice2FaceOptions(ModelOptions):
 
 
 class Voice2Face(Model):
-    """`v2f_original`: a frozen speaker network's vector becomes a face; `v2f_sf2f`: both learn, with the true face."""
+    """`v2f_original`: a frozen speaker network's vector becomes a face; `v2f_sf2f`: both learn, with the true face.
+
+    The released `v2f_original` draws the people of its voices and of its faces independently; here a batch has voices
+    and faces of the same people. No loss of it sets a face beside the voice of the same row.
+    """
 
     name = "voice2face"
     options_type = Voice2FaceOptions
@@ -108,6 +113,9 @@ class Voice2Face(Model):
             self.parts = {"encoder": Pretrained("voice2face", "encoder.")}
         self._optimize("made", *([self.decoder] if self.original else [self.encoder, self.decoder]))
         self._optimize("told", self.told)
+        # As in SF2F's own training, where the rate of what tells identities never falls.
+        if not self.original:
+            self.schedulers["made"] = torch.optim.lr_scheduler.LambdaLR(self.optimizers["made"], fading)
 
     def _optimize(self, name: str, *parts: nn.Module) -> None:
         weights = [weight for part in parts for weight in part.parameters()]
@@ -190,6 +198,7 @@ class Voice2Face(Model):
         self._update("made", drawn)
         told = self.telling_loss(made.detach(), real, who)
         self._update("told", told)
+        self.schedulers["made"].step()
         return {"generator": drawn.detach(), "discriminator": told.detach(), "error": error.detach()}
 
     def naming_loss(self, made: Tensor, who: Tensor) -> Tensor:

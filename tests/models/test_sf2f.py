@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 from facevox.models.core import checkpoint
+from facevox.models.core.sf2f_schedule import fading
 from facevox.models.core.sound import SF2F
 from facevox.models.core.train import TrainOptions, fit
-from facevox.models.sf2f import RECORDINGS, Sf2f, Sf2fOptions, fading
+from facevox.models.sf2f import RECORDINGS, Sf2f, Sf2fOptions
 
 RANDOM = np.random.default_rng(0)
 PEOPLE = ("a", "b", "c")

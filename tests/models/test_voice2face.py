@@ -94,6 +94,24 @@ def test_losses_by_hand(preset):
         assert float(losses["generator"]) == pytest.approx(100 * 0.5 + two + three, rel=1e-5)
 
 
+def test_no_loss_of_the_original_pairs_a_face_with_its_voice():
+    model = model_of().eval()
+    made, real, who = torch.rand(3, 3, 64, 64), torch.rand(3, 3, 64, 64), torch.tensor([0, 1, 2])
+    order = torch.tensor([2, 0, 1])
+    paired = float(model.telling_loss(made, real, who).detach())
+    assert float(model.telling_loss(made, real[order], who[order]).detach()) == pytest.approx(paired, rel=1e-5)
+
+
+def test_sf2f_s_rate_falls_for_what_draws_but_not_for_what_tells():
+    model = model_of("v2f_sf2f")
+    made = model.optimizers["made"]
+    model.schedulers["made"].last_epoch = 119_999
+    model.train().step(batch_of(model))
+    assert made.param_groups[0]["lr"] == pytest.approx(5e-7)
+    assert model.optimizers["told"].param_groups[0]["lr"] == 5e-4
+    assert not model_of().schedulers
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_voice_gives_one_face(preset):
     model = model_of(preset).eval()
