@@ -16,7 +16,7 @@ from torch.serialization import get_unsafe_globals_in_checkpoint
 from ...loaders.durable import written_aside
 from .model import Model, create, model_options
 
-FORMAT = 1
+FORMAT = 2
 """Raised when older checkpoints can no longer be resumed."""
 OLD_BEGINNING = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """How files of torch.save began before torch 1.6."""
@@ -42,7 +42,11 @@ def load(path: Path) -> dict[str, Any]:
     """A saved state, tensors on the CPU. Raises ValueError when the file is damaged, foreign or of another format."""
     state = read_tensors(path, "not a readable checkpoint. Remove it to begin anew, or choose another --out")
     if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise ValueError(f"{path}: not a checkpoint of this version of facevox. Choose another --out, or remove it")
+        found = state.get("format", "none") if isinstance(state, dict) else "none"
+        raise ValueError(
+            f"{path}: not a checkpoint of this version of facevox (format {FORMAT} expected, {found} found). Choose "
+            "another --out, or remove it"
+        )
     return state
 
 

@@ -239,9 +239,10 @@ def test_damaged_and_foreign_checkpoints_are_refused(options, tmp_path):
     torch.save({"format": 1, "run": Path("x")}, home / "last.pt")
     with pytest.raises(ValueError, match="names .*; only tensors and plain values are read"):
         fit(replace(options, out=tmp_path))
-    torch.save({"weights": {}}, home / "last.pt")
-    with pytest.raises(ValueError, match="not a checkpoint of this version"):
-        fit(replace(options, out=tmp_path))
+    for other, found in (({"weights": {}}, "none"), ({"format": 1, "weights": {}}, "1")):
+        torch.save(other, home / "last.pt")
+        with pytest.raises(ValueError, match=rf"not a checkpoint of this version .*, {found} found\)"):
+            fit(replace(options, out=tmp_path))
 
 
 def test_a_split_that_cannot_be_used_is_an_error(options, tmp_path):
