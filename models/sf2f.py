@@ -116,7 +116,7 @@ class Sf2f(Model):
         alone = Pretrained(network="facenet", without="--perceptual 0 trains without it")
         self.parts = {"face_network": alone}
         if self.fuser is not None:
-            self.parts["networks"] = Pretrained("sf2f", "networks.")
+            self.parts["networks"] = Pretrained("sf2f", "networks.", tells_people=True)
         self._prepare(options.lr or RATES[options.stage])
 
     def _prepare(self, rate: float) -> None:

@@ -1,7 +1,7 @@
 """Parts of a model that begin with weights trained before: `facevox train MODEL --initial PART=SOURCE`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import file_digest
 from pathlib import Path
 
@@ -24,13 +24,13 @@ def chosen(text: str) -> dict[str, str]:
     return found
 
 
-def begin(model: Model, text: str, models: Path | None = None) -> str:
+def begin(model: Model, text: str, models: Path | None = None, people: Sequence[str] = ()) -> str:
     """Load what `text` names into the model's parts; returns names and digests of the sources, for the record.
 
     A source is a checkpoint of the part's model, or the name of the part's registered public network, whose file is
-    looked for in the folder `models` first. Sets `model.begun`. Raises ValueError for a part that the model does not
-    have or needs and was not given, another source than the part's, or weights of other shapes; for a public network
-    also what `locate` raises.
+    looked for in the folder `models` first. `people` are those that the model tells apart. Sets `model.begun`. Raises
+    ValueError for a part that the model does not have or needs and was not given, another source than the part's,
+    weights of other shapes, or a part that tells other people apart; for a public network also what `locate` raises.
     """
     given = chosen(text)
     parts = {part: source for part, source in model.parts.items() if _there(model, part)}
@@ -43,7 +43,7 @@ def begin(model: Model, text: str, models: Path | None = None) -> str:
             raise ValueError(f"{model.name} begins with a trained {part}: {_advice(part, source)}")
     told = []
     for part, name in sorted(given.items()):
-        weights, digest = _read(model, part, name, models)
+        weights, digest = _read(model, part, name, models, people)
         _fill(model, part, name, weights)
         told.append(f"{part}={digest}")
     model.begun = frozenset(given)
@@ -61,7 +61,9 @@ def _advice(part: str, source: Pretrained) -> str:
     return "; or ".join(ways)
 
 
-def _read(model: Model, part: str, name: str, models: Path | None) -> tuple[Mapping[str, Tensor], str]:
+def _read(
+    model: Model, part: str, name: str, models: Path | None, people: Sequence[str]
+) -> tuple[Mapping[str, Tensor], str]:
     """The part's weights in a source, by their names in the part, and the first 16 digits of the source's SHA-256."""
     source = model.parts[part]
     if name in NETWORKS and not Path(name).is_file():
@@ -76,8 +78,21 @@ def _read(model: Model, part: str, name: str, models: Path | None) -> tuple[Mapp
     state = load(path)
     if not source.model or state["model"] != source.model:
         raise ValueError(f"initial {part}: {path} is of {state['model']}, expected {_expected(source)}")
+    if source.tells_people:
+        _check_people(part, path, state.get("people", ()), people)
     own = {key[len(source.prefix) :]: value for key, value in state["weights"].items() if key.startswith(source.prefix)}
     return own, _digest(path)
+
+
+def _check_people(part: str, path: Path, there: Sequence[str], here: Sequence[str]) -> None:
+    """Shapes say only how many people the heads of a part name, not whom."""
+    if tuple(there) != tuple(here):
+        others = len(set(there) ^ set(here))
+        differ = f"{others} of them in one of the two only" if others else "in another order"
+        raise ValueError(
+            f"initial {part}: {path} tells {len(there)} people apart, this run {len(here)}, {differ}: its outputs "
+            "would stand for the wrong people. Give one trained on the same --data with the same --where"
+        )
 
 
 def _renamed(name: str, patterns: Renames) -> str:

@@ -126,6 +126,8 @@ class Pretrained:
     """From names in the public network's weights to the part's."""
     without: str = ""
     """How to train without the part, as words of an error."""
+    tells_people: bool = False
+    """Whether it tells the people in training apart, who then must be those of the run that it begins, in order."""
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ class Run:
         configs = find(options.model).tells_apart(self.settings)
         self.people = people(self.folder, configs, "train", options.where)
         model = create(options.model, self.settings, self.people)
-        initial = begin(model, options.initial, Path(options.models) if options.models else None)
+        initial = begin(model, options.initial, Path(options.models) if options.models else None, self.people)
         self.model = self.place.settle(model, options.channels_last, options.compile)
         name = "-".join(part for part in (options.model, self.model.variant) if part)
         self.home = Path(options.out) / name / f"seed{options.seed}"

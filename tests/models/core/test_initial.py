@@ -1,5 +1,6 @@
 """Parts that begin trained: loaded whole, recorded by digest, refused with what to do."""
 
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -11,6 +12,7 @@ from facevox.models.core.initial import begin, chosen
 from facevox.models.core.model import Model, ModelOptions, Pretrained
 from facevox.models.core.networks import NETWORKS, Convention, Network
 from facevox.models.rcgan import Rcgan, RcganOptions
+from facevox.models.sf2f import Sf2f, Sf2fOptions
 from facevox.models.vfmr import Vfmr, VfmrOptions
 from facevox.models.voice_classifier import VoiceClassifier, VoiceClassifierOptions
 
@@ -58,6 +60,24 @@ def test_checkpoints_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(ValueError, match="is of gender, expected a checkpoint of voice_classifier"):
         begin(Rcgan(OPTIONS), f"encoder={tmp_path / 'gender.pt'}")
     assert set(chosen("a=x,b=y=z")) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("there", "told"),
+    [
+        (("a", "b", "d"), r"tells 3 people apart, this run 3, 2 of them in one of the two only"),
+        (("a", "c", "b"), r"this run 3, in another order: its outputs would stand for the wrong people"),
+    ],
+)
+def test_a_part_that_tells_other_people_apart_is_refused(tmp_path, there, told):
+    here, narrow = ("a", "b", "c"), Sf2fOptions(width=0.0625, perceptual=0)
+    weights = Sf2f(narrow, here).state_dict()
+    fuser, path = Sf2f(replace(narrow, stage="fuser"), here), tmp_path / "best.pt"
+    checkpoint.save(path, {"model": "sf2f", "people": there, "weights": weights})
+    with pytest.raises(ValueError, match=told):
+        begin(fuser, f"networks={path}", people=here)
+    checkpoint.save(path, {"model": "sf2f", "people": here, "weights": weights})
+    assert begin(fuser, f"networks={path}", people=here)
 
 
 class Drawer(Model):
