@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -73,14 +74,20 @@ class Learned:
 
     def json(self) -> str:
         """Everything, the commands of every row with it; a range without end has null there."""
-        return json.dumps(self._plain(), indent=1, allow_nan=False)
+        return json.dumps(_report(self._plain()), indent=1, allow_nan=False)
 
-    def _plain(self) -> dict[str, object]:
-        told = [{**asdict(o), "findings": [_plain(f) for f in o.findings], "passed": o.passed} for o in self.outcomes]
-        return {"title": TITLE, "command": self.command, "facts": self.facts, "rows": told, "notes": list(NOTES)}
+    def _plain(self) -> list[dict[str, Any]]:
+        measured = {"measured_by": self.command, "facts": self.facts}
+        return [
+            {**asdict(o), "findings": [_plain(f) for f in o.findings], "passed": o.passed, **measured}
+            for o in self.outcomes
+        ]
 
     def write(self, path: Path) -> None:
-        write_json(path, self._plain())
+        """Write the report's rows; others that are in the file stay, as long as there are such rows."""
+        former = json.loads(path.read_text())["rows"] if path.exists() else []
+        found = {(row["row"], row["linked"]): row for row in (*former, *self._plain()) if row["row"] in rows()}
+        write_json(path, _report([found[key] for key in sorted(found, key=lambda key: (key[0], not key[1]))]))
 
     def _lines(self) -> Iterator[tuple[str, ...]]:
         for outcome in self.outcomes:
@@ -99,25 +106,30 @@ class Learned:
         ]
 
 
+def _report(told: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"title": TITLE, "rows": told, "notes": list(NOTES)}
+
+
 def _cells(finding: Finding) -> tuple[str, ...]:
     chance = "-" if finding.chance is None else finding.shown(finding.chance)
     return finding.what, finding.shown(finding.measured), finding.wanted or "-", chance, str(finding.count)
 
 
-def _plain(finding: Finding) -> dict[str, object]:
+def _plain(finding: Finding) -> dict[str, Any]:
     ends = {name: value for name, value in asdict(finding).items() if name in ("low", "high") and math.isinf(value)}
     return {**asdict(finding), **dict.fromkeys(ends), "passed": finding.passed}
 
 
 def run(options: LearnOptions, say: Callable[[str], None] = lambda words: None) -> Learned:
-    """Run the rows, or go on where the same call stopped; OUT/learn.json is written after each.
+    """Run the rows, or go on where the same call stopped; OUT/learn.json has each as soon as it is scored.
 
+    Rows of earlier calls stay in it. Short rows go to OUT/learn-short.json.
     `say` is told every step before it begins. Raises ValueError for an unknown row, RuntimeError when a step fails.
     """
     out = Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
     chosen = options.chosen()
-    command = f"facevox bench learn --out {out}" + (f" --rows {','.join(options.rows)}" if options.rows else "")
+    command = "facevox bench learn --out W" + (f" --rows {','.join(options.rows)}" if options.rows else "")
     facts = {"torch": torch.__version__, "python": platform.python_version(), "machine": platform.machine()}
     outcomes: list[Outcome] = []
     for row in chosen:
@@ -126,7 +138,7 @@ def run(options: LearnOptions, say: Callable[[str], None] = lambda words: None) 
         for linked in (True, False) if what.null else (True,):
             outcomes.append(teach(row, what, out, linked, options.workers, say))
             learned = Learned(tuple(outcomes), command + (" --short" if options.short else ""), facts)
-            learned.write(out / "learn.json")
+            learned.write(out / ("learn-short.json" if options.short else "learn.json"))
     return learned
 
 

@@ -25,7 +25,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
+from string import Formatter
 
 from ...loaders.durable import write_json
 from ...loaders.folder import Folder
@@ -175,15 +177,17 @@ class Place:
     best: dict[str, Path] = field(default_factory=dict)
     commands: list[str] = field(default_factory=list)
     cpu_seconds: float = 0.0
-    chain: str = ""
-    """Digest of the steps so far: when one changes, those after it are done anew."""
+    chain: str = field(default_factory=lambda: _digest("", (version("facevox"), version("torch"))))
+    """Digest of the versions and the steps so far: when one changes, those after it are done anew."""
+    digests: dict[str, str] = field(default_factory=dict)
+    """Of the trainings so far."""
 
     def settle(self, people: Population, linked: bool) -> None:
         """Forge and build; the release goes when the folder is built."""
         workers = ("--workers", str(self.workers))
         forge = ["forge", people.dataset, "--out", "release", *people.forge, *(() if linked else ("--no-link",))]
         build = ["build", people.dataset, "--raw", "release", "--out", "data", *people.build]
-        forged = _digest("", forge)
+        forged = _digest(self.chain, forge)
         built = _read(self._record("build"))
         whole = built.get("done") and built.get("digest") == _digest(forged, build)
         if not whole and not (self.home / "release").is_dir():
@@ -198,9 +202,11 @@ class Place:
         options = [option.format_map(places) for option in training.options]
         command = ["train", training.model, "--data", "data", "--out", training.name, "--device", "cpu", *options]
         before = self.chain
-        self._step(training.name, command, (), (training.name,), resumes=True)
         # Trainings follow the population, not each other; what one takes from another its options name.
-        self.chain = before
+        named = [name for option in training.options for _, name, _, _ in Formatter().parse(option) if name]
+        self.chain = _digest(before, [self.digests[name] for name in named])
+        self._step(training.name, command, (), (training.name,), resumes=True)
+        self.digests[training.name], self.chain = self.chain, before
         found = sorted((self.home / training.name).glob("*/seed*/best.pt"))
         if len(found) != 1:
             raise RuntimeError(f"{self.home / training.name}: {len(found)} files best.pt, expected 1")
@@ -223,14 +229,18 @@ class Place:
             write_json(record, known)
         if not known["done"]:
             self.say(f"{self.home.name}: {self.commands[-1]}")
-            known["cpu_seconds"] = float(str(known["cpu_seconds"])) + self._run(name, [*command, *more])
-            write_json(record, {**known, "done": True})
+            before = processor_seconds()
+            try:
+                self._run(name, [*command, *more])
+                known["done"] = True
+            finally:
+                known["cpu_seconds"] = float(str(known["cpu_seconds"])) + processor_seconds() - before
+                write_json(record, known)
         self.cpu_seconds += float(str(known["cpu_seconds"]))
 
-    def _run(self, name: str, command: Sequence[str]) -> float:
-        """Run one command line in the folder, its words kept beside its record; returns its processor seconds."""
+    def _run(self, name: str, command: Sequence[str]) -> None:
+        """Run one command line in the folder, its words kept beside its record."""
         log = self.home / "steps" / f"{name}.log"
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         # The layers are small: two threads would wait for each other longer than one works.
         environment = {"OMP_NUM_THREADS": "1", **os.environ}
         with log.open("w") as words:
@@ -245,8 +255,12 @@ class Place:
         if done.returncode:
             last = (log.read_text(errors="replace").replace("\r", "\n").strip().splitlines() or ["no word"])[-1]
             raise RuntimeError(f"{self.home}: `facevox {shlex.join(command)}` failed, see {log}: {last}")
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def processor_seconds() -> float:
+    """Of all commands that this process started and that have ended."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
 
 
 def _digest(before: str, command: Sequence[str]) -> str:

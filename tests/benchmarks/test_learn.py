@@ -38,6 +38,18 @@ def test_rows_without_a_short_version_are_left_out_or_named(tmp_path):
     assert "voice_classifier" in LearnOptions(tmp_path, short=True).chosen()
 
 
+def test_rows_of_earlier_calls_stay_in_the_file(learned, tmp_path):
+    path = tmp_path / "learn.json"
+    learned.write(path)
+    Learned((Outcome("gender", "Gender", True, FOUND, (), 9.0), Outcome("lost", "", True, (), (), 0.0)), "x").write(
+        path
+    )
+    Learned((Outcome("vfmr", "Voices and faces", False, FOUND, (), 3.0),), "bench --rows vfmr").write(path)
+    told = [(row["row"], row["linked"], row["measured_by"]) for row in json.loads(path.read_text())["rows"]]
+    before = "facevox bench learn"
+    assert told == [("gender", True, "x"), ("vfmr", True, before), ("vfmr", False, "bench --rows vfmr")]
+
+
 @pytest.mark.slow
 def test_the_short_version_learns(tmp_path):
     """Three people forged, built, learned from and told apart, and a second call that repeats nothing."""
@@ -58,6 +70,7 @@ def test_the_short_version_learns(tmp_path):
     (told,) = json.loads(first.stdout)["rows"]
     assert told["row"] == "voice_classifier"
     assert [line.split()[1] for line in told["commands"]] == ["forge", "build", "train"]
-    assert json.loads((tmp_path / "W" / "learn.json").read_text())["rows"] == [told]
+    assert json.loads((tmp_path / "W" / "learn-short.json").read_text())["rows"] == [told]
+    assert str(tmp_path) not in told["measured_by"]
     again = run(LearnOptions(tmp_path / "W", ("voice_classifier",), short=True))
     assert [finding.measured for finding in again.outcomes[0].findings] == [f["measured"] for f in told["findings"]]

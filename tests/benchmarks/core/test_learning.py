@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from facevox import cli
+from facevox.benchmarks.core import learning
 from facevox.benchmarks.core.learning import (
     Exam,
     Finding,
@@ -38,7 +39,10 @@ def ran(monkeypatch):
     """The command lines that would have been run, each leaving what the real one leaves."""
     found: list[list[str]] = []
 
-    def run(self: Place, name: str, command: list[str]) -> float:
+    spent = [0.0]
+
+    def run(self: Place, name: str, command: list[str]) -> None:
+        spent[0] += 2
         found.append(list(command))
         if command[0] == "train":
             made = self.home / name / command[1] / "seed0" / "best.pt"
@@ -46,9 +50,9 @@ def ran(monkeypatch):
             made = self.home / command[command.index("--out") + 1] / "whole"
         made.parent.mkdir(parents=True, exist_ok=True)
         made.write_text(" ".join(command))
-        return 2.0
 
     monkeypatch.setattr(Place, "_run", run)
+    monkeypatch.setattr(learning, "processor_seconds", lambda: spent[0])
     return found
 
 
@@ -92,7 +96,7 @@ def test_without_link_the_same_is_done_beside(ran, tmp_path):
     [
         (Population("few", "speakingfaces", ("--subjects", "4"), PEOPLE.build), ALL),
         (Population("few", "speakingfaces", PEOPLE.forge, ("--config", "pairs")), ALL),
-        (Training("voice", "voice_classifier", ("--epochs", "3")), ["train voice_classifier"]),
+        (Training("voice", "voice_classifier", ("--epochs", "3")), ALL[2:]),
     ],
 )
 def test_what_follows_a_change_is_done_anew(ran, tmp_path, changed, again):
@@ -100,26 +104,36 @@ def test_what_follows_a_change_is_done_anew(ran, tmp_path, changed, again):
     words(ran)
     trainings = (changed, FACE) if isinstance(changed, Training) else (VOICE, FACE)
     learned(tmp_path, Lesson("Of two", PEOPLE if isinstance(changed, Training) else changed, trainings, score))
-    assert words(ran)[: len(again)] == again
+    assert words(ran) == again
+
+
+def test_another_version_does_everything_anew(ran, tmp_path, monkeypatch):
+    learned(tmp_path)
+    words(ran)
+    monkeypatch.setattr(learning, "version", lambda package: "99")
+    learned(tmp_path)
+    assert words(ran) == ALL
 
 
 def test_a_training_that_stopped_goes_on_and_one_that_failed_says_why(ran, tmp_path, monkeypatch):
     whole = Place._run
 
-    def stopped(self: Place, name: str, command: list[str]) -> float:
+    def stopped(self: Place, name: str, command: list[str]) -> None:
+        whole(self, name, command)
         if name == "face":
             (self.home / name).mkdir(exist_ok=True)
             (self.home / name / "half").touch()
             raise KeyboardInterrupt
-        return whole(self, name, command)
 
     monkeypatch.setattr(Place, "_run", stopped)
     with pytest.raises(KeyboardInterrupt):
         learned(tmp_path)
     monkeypatch.setattr(Place, "_run", whole)
     words(ran)
-    learned(tmp_path)
+    outcome = learned(tmp_path)
     assert words(ran) == ["train rcgan"]
+    # Five runs of 2 s: that which stopped counts.
+    assert 10 <= outcome.cpu_seconds < 12
     assert (tmp_path / "few" / "face" / "half").exists()
 
 
