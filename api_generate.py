@@ -55,12 +55,10 @@ def generation_figure(
 
 def _generator(model: str, checkpoint: str | Path, device: str) -> "FaceGenerator":
     from .api_use import trained
-    from .models.core.checkpoint import load
     from .models.core.device import choose
     from .models.core.generating import FaceGenerator
 
-    named = model or (load(Path(checkpoint))["model"] if Path(checkpoint).is_file() else GENERATORS[0])
-    network = trained(named, checkpoint).to(choose(device, "fp32").device)
+    network = trained(model, checkpoint).to(choose(device, "fp32").device)
     if not isinstance(network, FaceGenerator):
         raise ValueError(f"{network.name} draws no faces from voices; {', '.join(GENERATORS)} do")
     return network

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from .models.core.translating import Translator
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+MAX_BYTES = 64 << 20
+"""Largest file that is read."""
+MAX_SECONDS = 180
+"""Longest voice to match: VoxCeleb's longest recordings have 145 s, and the memory of a network grows with them."""
+MAX_VALUES = 1 << 26
+"""Of a sound over all channels before it is cut down: 180 s of 7 channels at 48 kHz."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,8 @@ def match(model: str, voice: str | Path, faces: str | Path, *, checkpoint: str |
 
     `options` are those of MatchOptions. The score is a cosine for vfmr; it says which of these faces fits better, and
     is no evidence of who somebody is. Raises ValueError for another model's checkpoint, one that does not match, an
-    unreadable voice or a folder without a face; FileNotFoundError for missing files.
+    unreadable voice, one of more than 180 s or a folder without a face; FileNotFoundError for missing files. Files of
+    more than 64 MiB are not read.
     """
     from .models.core.device import choose
     from .models.core.matching import Matcher, ranked
@@ -70,9 +77,10 @@ def translate(
     """Make visual pictures of a thermal face crop, or of all in a folder: what was written, and what was left out.
 
     Crops are cut as in config `pairs`, of any size; the pictures have the side that the model was trained for. `out`
-    is a file, by default NAME-visual.png here, or for a folder a folder. A folder's pictures that cannot be read are
-    left out with the reason. Raises ValueError for an unreadable picture, a folder without one or a checkpoint that
-    translates nothing, FileNotFoundError for missing files.
+    is a file, by default NAME-visual.png here, or for a folder a folder. Of a folder NAME.jpg becomes NAME.png; where
+    two have one NAME, all become NAME.jpg.png. Pictures that cannot be read are left out with the reason. Raises
+    ValueError for an unreadable picture or one of more than 64 MiB, a folder without one, a checkpoint that translates
+    nothing, or an `out` that is the source; FileNotFoundError for missing files.
     """
     from .loaders.media import decode_picture
     from .models.core.grid import save_picture
@@ -80,17 +88,19 @@ def translate(
 
     network, source = _translator(model, checkpoint), Path(thermal)
     if not source.is_dir():
-        place = Path(out) if out else Path(f"{source.stem}-visual.png")
+        place = _apart(Path(out) if out else Path(f"{source.stem}-visual.png"), source)
         save_picture(place, translated(network, _named(source, decode_picture)))
         return (place,), {}
-    home, written, left_out = Path(out) if out else Path(f"{source.resolve().name}-visual"), [], dict[str, str]()
-    for path in sorted(path for path in source.iterdir() if path.suffix.lower() in PICTURES):
+    home = _apart(Path(out) if out else Path(f"{source.resolve().name}-visual"), source)
+    written, left_out, paths = [], dict[str, str](), _pictures(source)
+    shared = len({path.stem for path in paths}) < len(paths)
+    for path in paths:
         try:
-            picture = decode_picture(path.read_bytes())
+            picture = decode_picture(_read(path))
         except ValueError as error:
             left_out[path.name] = str(error)
             continue
-        written.append(home / f"{path.stem}.png")
+        written.append(home / f"{path.name if shared else path.stem}.png")
         save_picture(written[-1], translated(network, picture))
     if not written:
         name, reason = next(iter(left_out.items()), ("", "no .png, .jpg or .webp file in it"))
@@ -130,9 +140,27 @@ def _translator(model: str, checkpoint: str | Path) -> "Translator":
     return network
 
 
+def _apart(place: Path, source: Path) -> Path:
+    """The place, when what is written there overwrites nothing of the source; ValueError otherwise."""
+    if place.exists() and source.exists() and place.samefile(source):
+        raise ValueError(f"{place}: is what would be translated; give another --out, nothing was written")
+    return place
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES and path.is_file())
+
+
+def _read(path: Path) -> bytes:
+    """A file's bytes. Raises ValueError, before any is read, when there are more than 64 MiB."""
+    if (size := path.stat().st_size) > MAX_BYTES:
+        raise ValueError(f"{size:,} bytes, expected at most {MAX_BYTES:,}")
+    return path.read_bytes()
+
+
 def _named(path: Path, decode: Any) -> Any:
     try:
-        return decode(path.read_bytes())
+        return decode(_read(path))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -159,7 +187,10 @@ def trained(model: str, checkpoint: str | Path) -> "Model":
 
 
 def read_voice(path: Path) -> "torch.Tensor":
-    """A WAV or FLAC file of 16 bits -> (samples,) int16 at 16 kHz, channels averaged. Raises ValueError on damage."""
+    """A WAV or FLAC file of 16 bits -> (samples,) int16 at 16 kHz, channels averaged.
+
+    Raises ValueError on damage and for more than 64 MiB or 180 s.
+    """
     import numpy as np
     import torch
 
@@ -168,9 +199,13 @@ def read_voice(path: Path) -> "torch.Tensor":
     from .models.core.voice_face_inputs import RATE
 
     try:
-        samples, rate = decode_audio(path.read_bytes())
+        samples, rate = decode_audio(_read(path), MAX_VALUES)
         if not len(samples):
             raise ValueError("no sound in it")
+        if len(samples) > MAX_SECONDS * rate:
+            raise ValueError(
+                f"{len(samples) / rate:,.0f} s of sound, expected at most {MAX_SECONDS}; cut a piece of it"
+            )
         alone = samples if samples.ndim == 1 else np.rint(samples.mean(1)).astype(np.int16)
         return torch.from_numpy(resample(alone, rate, RATE))
     except ValueError as error:
@@ -191,9 +226,9 @@ def _faces(
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder of pictures")
     detector = None if how.detector == "none" else open_detector(how.detector, Path(how.models) if how.models else None)
-    for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES):
+    for path in _pictures(folder):
         try:
-            picture = decode_picture(path.read_bytes())
+            picture = decode_picture(_read(path))
             face = picture if detector is None else _crop(picture, detector, how.box_scale, side)
             yield path.name, face_tensor(torch.from_numpy(face), side, path.name)
         except (ValueError, Reject) as error:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from facevox.api_generate import generate
+from facevox.api_generate import _generator, generate
 from facevox.cli import main
 from facevox.models.core import checkpoint
 from facevox.models.core.model import create, model_options
@@ -46,6 +46,16 @@ def test_a_voice_becomes_a_picture(home, tmp_path, model, side, capsys):
     assert first.shape == (side, side, 3)
     generate(model, home / "voice.wav", checkpoint=home / f"{model}.pt", out=out, device="cpu")
     assert np.array_equal(first, cv2.imread(str(out)))
+
+
+def test_a_checkpoint_is_read_once_whatever_its_model(home, monkeypatch):
+    read = []
+    whole = checkpoint.load
+    monkeypatch.setattr(checkpoint, "load", lambda path: read.append(path) or whole(path))
+    assert type(_generator("", home / "rcgan.pt", "cpu")).__name__ == "Rcgan"
+    assert read == [home / "rcgan.pt"]
+    with pytest.raises(FileNotFoundError, match="no checkpoint; `facevox train MODEL` makes one"):
+        _generator("", home / "lost.pt", "cpu")
 
 
 @pytest.mark.parametrize("words", [["generate"], ["train", "sf2f"], ["train", "voice2face"], ["train", "rcgan"]])

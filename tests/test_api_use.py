@@ -23,6 +23,11 @@ def trained(tmp_path_factory):
     state = {"model": "vfmr", "options": options.as_dict(), "weights": model.state_dict(), "config": "voices,faces"}
     checkpoint.save(home / "best.pt", state)
     soundfile.write(home / "voice.wav", RANDOM.integers(-9000, 9000, (60_000, 2)).astype(np.int16), 44_100)
+    soundfile.write(home / "long.flac", np.zeros(181 * 8_000, np.int16), 8_000)
+    (home / "big").mkdir()
+    for big in (home / "big.wav", home / "big" / "a.png"):
+        with big.open("wb") as file:
+            file.truncate((64 << 20) + 1)
     (home / "faces").mkdir()
     for name in ("a.png", "b.jpg"):
         cv2.imwrite(str(home / "faces" / name), RANDOM.integers(0, 256, (90, 80, 3)).astype(np.uint8))
@@ -73,6 +78,9 @@ def test_pictures_without_a_face_are_left_out(trained):
         ("vfmr", {"faces": "elsewhere"}, FileNotFoundError, "no such folder of pictures"),
         ("vfmr", {"detector": "cat"}, ValueError, "no detector 'cat'"),
         ("vfmr", {"box": 1}, ValueError, "match has no option 'box'"),
+        ("vfmr", {"voice": "long.flac"}, ValueError, "long.flac: 181 s of sound, expected at most 180; cut a piece"),
+        ("vfmr", {"voice": "big.wav"}, ValueError, "big.wav: 67,108,865 bytes, expected at most 67,108,864"),
+        ("vfmr", {"faces": "big"}, ValueError, "a.png: 67,108,865 bytes, expected at most 67,108,864; no picture"),
     ],
 )
 def test_what_is_wrong_is_said(trained, model, changed, error, said):

@@ -71,6 +71,25 @@ def test_the_command_takes_folders_and_names_what_it_left_out(trained, tmp_path,
     )
 
 
+def test_nothing_of_the_source_is_overwritten(trained, tmp_path):
+    pixels = np.zeros((40, 40, 3), np.uint8)
+    for name in ("a.png", "a.jpg", "b.png"):
+        cv2.imwrite(str(tmp_path / name), pixels)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    (tmp_path / "same").symlink_to(tmp_path)
+    for source, out in (("", ""), ("", "same"), ("a.png", "same/a.png")):
+        with pytest.raises(ValueError, match="is what would be translated; give another --out"):
+            translate("cut", tmp_path / source, checkpoint=trained / "cut.pt", out=tmp_path / out)
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+    written, _ = translate("cut", tmp_path, checkpoint=trained / "cut.pt", out=tmp_path / "made")
+    assert [path.name for path in written] == ["a.jpg.png", "a.png.png", "b.png.png"]
+    assert all(path.is_file() for path in written)
+    with (tmp_path / "big.png").open("wb") as file:
+        file.truncate((64 << 20) + 1)
+    with pytest.raises(ValueError, match=r"big\.png: 67,108,865 bytes, expected at most"):
+        translate("cut", tmp_path / "big.png", checkpoint=trained / "cut.pt")
+
+
 def test_the_figure_shows_everybody_by_every_model(trained, with_faces, tmp_path):
     files = {"checkpoint": trained / "cyclegan.pt", "beside": [trained / "cut.pt"]}
     shown = picture_of(translation_figure("cyclegan", with_faces.path, out=tmp_path / "f.png", **files))
