@@ -192,13 +192,17 @@ class Vfmr(Model):
         return self.hear(wave[None])
 
     def match(self, sound: Tensor, faces: Tensor) -> Tensor:
-        """Cosines (N,) of a recording (samples,) int16 at 16 kHz and faces (N, 3, 112, 112) uint8 RGB.
+        """Scores (N,) of faces (N, 3, 112, 112) uint8 RGB for a recording (samples,) int16 at 16 kHz.
 
-        Raises ValueError unless this is the joint stage.
+        Higher fits better: on the sphere cosines, which rank as distances do; without it negative distances, which are
+        what is trained. Raises ValueError unless this is the joint stage.
         """
         if self.options.stage != "joint":
             raise ValueError(f"stage {self.options.stage} knows no faces and voices together: give a joint checkpoint")
-        return functional.cosine_similarity(self.hear_whole(sound), self.see(faces))
+        heard, seen = self.hear_whole(sound), self.see(faces)
+        if not self.options.sphere:
+            return -functional.pairwise_distance(heard, seen, eps=0)
+        return functional.cosine_similarity(heard, seen)
 
     def _trained_vectors(self, batch: Batch) -> dict[str, Tensor]:
         """Vectors (rows, D) of random crops and of faces that may be mirrored, for what the batch has of them."""
@@ -264,9 +268,10 @@ class Vfmr(Model):
         return {"merit": right, "loss": loss}
 
     def portable(self) -> dict[str, Portable]:
-        """The voice and the face network, on the sphere when joint, where cosines of the two are compared."""
+        """The voice and the face network; when joint in one space, where `match` tells how the two are compared."""
         found, joint = {}, self.options.stage == "joint"
-        kind = "(B, 512), compared by the cosine" if joint else "features"
+        measure = "cosine" if self.options.sphere else "Euclidean distance"
+        kind = f"(B, 512), compared by the {measure}" if joint else "features"
         if self.options.stage != "face":
             about = (
                 "Spectrum (B, 1, 257, frames) float32 of sound at 16 kHz as `facevox.models.core.sound.vfmr` computes "

@@ -57,8 +57,16 @@ def test_voices_and_faces_lie_on_one_sphere_and_the_score_is_their_cosine():
     assert torch.allclose(cosines, seen @ heard[0] / 128**2, atol=1e-4)
     with pytest.raises(ValueError, match="give a joint checkpoint"):
         model_of("voice", ("p0", "p1")).match(batch["wave"][0], batch["face"])
-    longer = model_of(sphere=False).eval()
-    assert longer.see(batch["face"]).norm(dim=1).std() > 0.1
+
+
+def test_without_the_sphere_the_nearest_face_is_first_as_it_was_trained():
+    model, batch = model_of(sphere=False).eval(), batch_of(2)
+    seen = model.see(batch["face"])
+    assert seen.norm(dim=1).std() > 0.1
+    heard = model.hear_whole(batch["wave"][0])
+    scores = model.match(batch["wave"][0], batch["face"])
+    assert torch.allclose(scores, -(seen - heard).norm(dim=1), rtol=1e-4)
+    assert "Euclidean distance" in model.portable()["face"].about
 
 
 def test_what_is_frozen_gets_no_gradient_and_keeps_its_statistics():
