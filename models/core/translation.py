@@ -110,9 +110,10 @@ class FacePairInputs(Inputs):
 
 
 class Later(nn.Module):
-    """Gives every picture one sample later, so that in a shuffled stream of pairs none meets its own partner.
+    """Gives every picture one sample later, so that in a shuffled stream of pairs none meets its own partner but one.
 
-    The one that waits is part of a model's state. Only the very first batch has no older one: there, the last of it.
+    The one that waits is part of a model's state. Only the very first batch has no older one: its last picture comes
+    first there, which in a batch of one, the papers' size, is the partner itself, for that single step.
     """
 
     def __init__(self, side: int) -> None:
@@ -198,7 +199,7 @@ class Translation(Model):
         return FacePairInputs(self.settings.faces, self.settings.load_size, self.settings.crop_size)
 
     def unpaired(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Thermal and visual pictures (B, 3, crop_size, crop_size) in -1..1, of different samples, cut at random."""
+        """Thermal and visual pictures (B, 3, crop_size, crop_size) in -1..1, apart as `Later` says, cut at random."""
         side = self.settings.crop_size
         return cut_at_random(batch["loaded_thermal"], side), cut_at_random(self.later(batch["loaded_visual"]), side)
 
