@@ -47,10 +47,10 @@ class Matches:
 def match(model: str, voice: str | Path, faces: str | Path, *, checkpoint: str | Path, **options: Any) -> Matches:
     """Rank the pictures of a folder by how well their faces fit a voice (WAV or FLAC of 16 bits, any rate).
 
-    `options` are those of MatchOptions. The score is a cosine for vfmr; it says which of these faces fits better, and
-    is no evidence of who somebody is. Raises ValueError for another model's checkpoint, one that does not match, an
-    unreadable voice, one of more than 180 s or a folder without a face; FileNotFoundError for missing files. Files of
-    more than 64 MiB are not read.
+    `options` are those of MatchOptions. The score is a cosine for vfmr, without the sphere a negative distance; it says
+    which of these faces fits better, and is no evidence of who somebody is. Raises ValueError for another model's
+    checkpoint, one that does not match, an unreadable voice, one of more than 180 s or a folder without a face;
+    FileNotFoundError for missing files. Files of more than 64 MiB are not read.
     """
     from .models.core.device import choose
     from .models.core.matching import Matcher, ranked
