@@ -1,5 +1,6 @@
 """Trained models on their way to others, as functions: what `facevox export` does."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,5 +26,5 @@ def export(
     if push:
         from .models.core.hub import push as send
 
-        send(found.out, push, public)
+        return replace(found, address=send(found.out, push, public))
     return found

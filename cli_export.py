@@ -1,7 +1,6 @@
 """`facevox export`: a trained model on its way to others."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 EXPORT = """Write a trained model for others: weights as safetensors, networks as ONNX, facts and a card.
@@ -35,10 +34,7 @@ def _export(options: argparse.Namespace) -> int:
     from .api_export import export
 
     formats = tuple(filter(None, options.formats.split(",")))
-    found = export(Path(options.checkpoint), options.out, model=options.model, formats=formats, data=options.data)
+    to = {"push": options.push, "public": options.public}
+    found = export(options.checkpoint, options.out, model=options.model, formats=formats, data=options.data, **to)
     print(*found.lines(), sep="\n")
-    if options.push:
-        from .models.core.hub import push
-
-        print(push(found.out, options.push, options.public))
     return 0

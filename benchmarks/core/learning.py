@@ -32,7 +32,7 @@ from string import Formatter
 from ...loaders.durable import write_json
 from ...loaders.folder import Folder
 from ...loaders.names import nearest
-from ...models.core.checkpoint import restore
+from ...models.core.checkpoint import FORMAT, restore
 from ...models.core.device import choose
 from ...models.core.evaluate import Results, evaluate
 from ...models.core.reading import Reading
@@ -177,7 +177,7 @@ class Place:
     best: dict[str, Path] = field(default_factory=dict)
     commands: list[str] = field(default_factory=list)
     cpu_seconds: float = 0.0
-    chain: str = field(default_factory=lambda: _digest("", (version("facevox"), version("torch"))))
+    chain: str = field(default_factory=lambda: _digest("", (version("facevox"), version("torch"), str(FORMAT))))
     """Digest of the versions and the steps so far: when one changes, those after it are done anew."""
     digests: dict[str, str] = field(default_factory=dict)
     """Of the trainings so far."""

@@ -49,13 +49,15 @@ class Exported:
     out: Path
     files: tuple[str, ...]
     differences: Mapping[str, float | None] = field(default_factory=dict)
+    address: str = ""
+    """Of the repository that it was sent to; empty where it was not."""
 
     def lines(self) -> list[str]:
         told = [f"{self.out}: {', '.join(self.files)}"]
         for name, found in self.differences.items():
             checked = "not checked: OpenCV cannot run it" if found is None else f"within {found:.1e} of the network"
             told.append(f"  {name}: {checked}")
-        return told
+        return [*told, self.address] if self.address else told
 
 
 def export(options: ExportOptions) -> Exported:

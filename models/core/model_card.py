@@ -33,9 +33,8 @@ def card(model: Model, facts: Mapping[str, Any], differences: Mapping[str, float
     """Markdown with the Hub's head. `data` names the training data; `differences` are those of the ONNX files."""
     title = f"{model.name}{f' ({model.variant})' if model.variant else ''}"
     about = (importlib.import_module(type(model).__module__).__doc__ or "").strip().splitlines()[0]
-    warning = str(getattr(model, "warning", ""))
     sections = {
-        "": "\n\n".join(filter(None, (about, f"**{warning}**" if warning else "", _size(facts)))),
+        "": "\n\n".join(filter(None, (about, f"**{model.warning}**" if model.warning else "", _size(facts)))),
         "Training data": _data(facts, data),
         "Training command": f"```bash\n{command(model, facts)}\n```",
         "Metrics": _metrics(facts),
