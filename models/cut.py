@@ -62,6 +62,7 @@ class Cut(Translation):
     name = "cut"
     options_type = CutOptions
     epochs = 400
+    training_only = ("discriminator", "projection")
 
     def __init__(self, options: CutOptions) -> None:
         options = options.settled()

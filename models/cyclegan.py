@@ -39,6 +39,8 @@ class Cyclegan(Translation):
     name = "cyclegan"
     options_type = CycleganOptions
     epochs = 100
+    training_only = ("discriminator", "inverse_discriminator")
+    passing = ("later", "pool", "inverse_pool")
 
     def __init__(self, options: CycleganOptions) -> None:
         super().__init__(options)

@@ -81,6 +81,7 @@ class Rcgan(Model):
     options_type = RcganOptions
     epochs = 5000
     batch_size = 4
+    training_only = ("discriminator",)
     warning = WARNING
     parts = {"encoder": Pretrained("voice_classifier", "network.")}  # noqa: RUF012 - never changed
 

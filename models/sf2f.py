@@ -102,6 +102,7 @@ class Sf2f(Model):
     options_type = Sf2fOptions
     epochs = 0
     batch_size = 256
+    training_only = ("face_network", "networks.real", "networks.who")
     warning = WARNING
 
     def __init__(self, options: Sf2fOptions, people: tuple[str, ...]) -> None:

@@ -149,6 +149,7 @@ class Speech2face(Model):
         "encoder": Pretrained("speech2face", "encoder.", required=False),
         "classifier": Pretrained(network="vggface-vgg16", network_prefix="fc8."),
     }
+    training_only = ("classifier",)
 
     limits = (
         "It tells from a voice what faces of such voices have in common (gender, age, build), not what the speaker "
@@ -188,8 +189,10 @@ class Speech2face(Model):
         if self.options.loss == "l1":
             return (predicted - faces).abs().sum(1)
         distance = unit_distance(predicted, faces)
-        if self.classifier is None:
+        if self.options.loss == "unit":
             return distance
+        if self.classifier is None:
+            raise ValueError("loss total: an exported model has no layer of VGG-Face; evaluate its checkpoint")
         wanted, found = (self.classifier(functional.relu(vectors)) for vectors in (faces, predicted))
         distilled = distillation(wanted, found, self.options.temperature)
         return self.options.unit_weight * distance + self.options.distil_weight * distilled

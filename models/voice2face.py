@@ -89,6 +89,7 @@ class Voice2Face(Model):
     name = "voice2face"
     options_type = Voice2FaceOptions
     epochs = 0
+    training_only = ("told", "speakers")
     warning = WARNING
 
     def __init__(self, options: Voice2FaceOptions, people: tuple[str, ...]) -> None:

@@ -102,8 +102,13 @@ def check_match(path: Path, state: Mapping[str, Any], wanted: Mapping[str, Any])
 
 
 def restore(path: Path) -> tuple[Model, dict[str, Any]]:
-    """The trained model of a checkpoint, on the CPU, and the rest of its state. Raises ValueError as `load` does."""
+    """The trained model of a checkpoint, on the CPU, and the rest of its state. Raises ValueError as `load` does.
+
+    What it held for its next step is left behind.
+    """
     state = load(path)
     model = create(state["model"], model_options(state["model"], state["options"]), state.get("people", ()))
-    model.load_state_dict(state["weights"])
+    fresh, lasting = model.state_dict(), model.weights_without(*model.passing)
+    passing = {name: tensor for name, tensor in fresh.items() if name not in lasting}
+    model.load_state_dict({**state["weights"], **passing})
     return model, state

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from ...loaders.durable import written_aside
 from .checkpoint import load, restore, save_json, save_text
-from .model import Model, Portable, create, model_options
+from .exported import CARD, FACTS, WEIGHTS, exported_files
+from .model import Model, Portable
 from .model_card import card
 
-WEIGHTS, FACTS, CARD = "model.safetensors", "config.json", "README.md"
 FORMATS = ("safetensors", "onnx")
 EXTRA = "pip install 'facevox[export]'"
 KEPT = ("folder", "config", "seed", "batch_size", "where", "limit", "initial")
@@ -64,7 +64,7 @@ def export(options: ExportOptions) -> Exported:
     """Write the model of a checkpoint to a folder: weights, ONNX files, facts and, last, the card.
 
     Raises ValueError for an unknown format, a damaged checkpoint or one of another model, or an ONNX file that does not
-    compute what the network does, ModuleNotFoundError where an extra is missing.
+    compute what the network does, a folder that holds other things, ModuleNotFoundError where an extra is missing.
     """
     if unknown := [name for name in options.formats if name not in FORMATS]:
         raise ValueError(f"format {unknown[0]!r}: expected {' or '.join(FORMATS)}")
@@ -72,19 +72,29 @@ def export(options: ExportOptions) -> Exported:
     if options.model and state["model"] != options.model:
         raise ValueError(f"{options.checkpoint}: is of {state['model']}, expected a checkpoint of {options.model}")
     model, state = restore(options.checkpoint)
-    facts = described(model, state, _history(options.checkpoint, state))
-    (options.out / CARD).unlink(missing_ok=True)
+    networks = model.eval().portable() if "onnx" in options.formats else {}
+    weights = [WEIGHTS] if "safetensors" in options.formats else []
+    files = (FACTS, *weights, *(f"{name}.onnx" for name in networks), CARD)
+    facts = {**described(model, state, _history(options.checkpoint, state)), "files": files}
+    _clear(options.out)
     save_json_to(options.out / FACTS, facts)
-    files, differences = [FACTS], {}
-    if "safetensors" in options.formats:
+    if weights:
         write_weights(model, options.out / WEIGHTS)
-        files.append(WEIGHTS)
-    if "onnx" in options.formats:
-        for name, network in model.eval().portable().items():
-            differences[f"{name}.onnx"] = write_onnx(network, options.out / f"{name}.onnx")
-            files.append(f"{name}.onnx")
+    differences = {f"{name}.onnx": write_onnx(part, options.out / f"{name}.onnx") for name, part in networks.items()}
     save_text(options.out / CARD, card(model, facts, differences, options.data))
-    return Exported(options.out, (*files, CARD), differences)
+    return Exported(options.out, files, differences)
+
+
+def _clear(out: Path) -> None:
+    """Remove what an earlier export wrote, its facts last. Raises ValueError for a folder that holds other things."""
+    if not out.is_dir() or not any(out.iterdir()):
+        return
+    try:
+        former = exported_files(out)
+    except ValueError:
+        raise ValueError(f"{out}: holds other things than an export; name a new or empty folder by --out") from None
+    for name in sorted(former, key=lambda name: (name == FACTS, name != CARD)):
+        (out / name).unlink(missing_ok=True)
 
 
 def save_json_to(path: Path, value: Any) -> None:
@@ -98,7 +108,9 @@ def described(model: Model, state: Mapping[str, Any], history: list[dict[str, An
     facts |= {name: state[name] for name in KEPT if name in state}
     # Their number gives the size of what tells them apart; their names are nobody's business.
     facts["people"] = len(state.get("people", ()))
-    facts["parameters"] = sum(parameter.numel() for parameter in model.parameters())
+    left_out = tuple(f"{part}." for part in model.training_only)
+    own = [weight for name, weight in model.named_parameters() if not name.startswith(left_out)]
+    facts["parameters"] = sum(weight.numel() for weight in own)
     best = next((line for line in history if line["epoch"] == state.get("epoch")), history[-1] if history else {})
     names = ("epoch", "step", "loss", "merit", "validation_loss", "validation_samples", "finished", "place")
     facts["trained"] = {"epochs": len(history) or state.get("epoch", 0), **{n: best[n] for n in names if n in best}}
@@ -114,33 +126,16 @@ def _history(checkpoint: Path, state: Mapping[str, Any]) -> list[dict[str, Any]]
 
 
 def write_weights(model: Model, path: Path) -> None:
-    """All weights of a model, by name. Raises ModuleNotFoundError without safetensors."""
+    """The weights that use needs, by name: no judge, no sample. Raises ModuleNotFoundError without safetensors."""
     try:
         from safetensors.torch import save_file
     except ModuleNotFoundError:
         raise ModuleNotFoundError(f"writing {path.name} needs safetensors: {EXTRA}", name="safetensors") from None
+    own = model.weights_without(*model.training_only, *model.passing)
     # Tensors that share memory are refused, those that are views of others too.
-    weights = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in model.state_dict().items()}
+    weights = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in own.items()}
     with written_aside(path) as part:
         save_file(weights, part, metadata={"format": "pt", "model": model.name})
-
-
-def read_exported(folder: Path) -> Model:
-    """The model that `export` wrote to a folder, for use. Raises ValueError for facts or weights that do not fit."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        facts = json.loads((folder / FACTS).read_text("utf-8"))
-        people = [f"{number:06d}" for number in range(int(facts["people"]))]
-        model = create(facts["model"], model_options(facts["model"], facts["options"]), people)
-        model.load_state_dict(load_file(folder / WEIGHTS))
-    except (SafetensorError, json.JSONDecodeError, KeyError, TypeError, RuntimeError) as error:
-        told = " ".join(str(error).split())[:200]
-        raise ValueError(
-            f"{folder}: not a model that `facevox export` wrote ({type(error).__name__}: {told})"
-        ) from None
-    return model.eval()
 
 
 def write_onnx(network: Portable, path: Path) -> float | None:

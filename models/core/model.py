@@ -166,6 +166,10 @@ class Model(nn.Module, ABC):
     """Samples (with PeopleInputs: people) per step of the paper; as `epochs`."""
     parts: Mapping[str, Pretrained] = MappingProxyType({})
     """Submodules that begin with the weights of another model, or of a registered public network; as `epochs`."""
+    training_only: ClassVar[tuple[str, ...]] = ()
+    """Submodules that training alone needs, as discriminators and frozen judges: an exported model has them not."""
+    passing: ClassVar[tuple[str, ...]] = ()
+    """Submodules that hold samples, as pictures of people, from one step to the next: only last.pt keeps them."""
     warning: ClassVar[str] = ""
     """What everybody who uses the model must be told, in its help and its card; empty where nothing needs saying."""
 
@@ -229,6 +233,11 @@ class Model(nn.Module, ABC):
     def portable(self) -> Mapping[str, Portable]:
         """Networks to be run without facevox, by the name of their file; none: only weights can be exported."""
         return {}
+
+    def weights_without(self, *parts: str) -> dict[str, Tensor]:
+        """Weights and buffers by name, but those of the named submodules, as `passing`."""
+        left_out = tuple(f"{part}." for part in parts)
+        return {name: tensor for name, tensor in self.state_dict().items() if not name.startswith(left_out)}
 
     def end_epoch(self, validation: Mapping[str, float]) -> None:
         """Step the schedulers; `validation` has `merit` (mean) and `loss` (sum over samples)."""

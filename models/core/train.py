@@ -296,7 +296,8 @@ class Run:
             score = (facts.get("merit", -1.0), -facts.get("validation_loss", 0.0))
             if score > now.best or not options.validate_every:
                 now.best, now.best_epoch = score, now.epoch
-                weights = {"weights": self.model.state_dict(), "epoch": now.epoch, "score": score[0]}
+                lasting = self.model.weights_without(*self.model.passing)
+                weights = {"weights": lasting, "epoch": now.epoch, "score": score[0]}
                 checkpoint.save(self.home / "best.pt", {**self.identity, "people": self.people, **weights})
         facts |= {"finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "place": str(self.place)}
         now.history.append(facts)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -18,6 +18,8 @@ FIELDS = {
     "pairs": {"thermal": "thermal.webp", "visual": "visual.webp"},
     "crops": {"thermal": "face_thermal.webp", "visual": "face_visual.webp"},
 }
+MOST_BLOCKS = 100
+"""Residual blocks; papers have up to 9."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,16 @@ class TranslationOptions(ModelOptions):
                 f"crop size {self.crop_size}, load size {self.load_size}: expected a multiple of 4 from 32 on, and no "
                 "smaller load size"
             )
-        if self.width <= 0 or self.blocks < 0 or min(self.lr, self.constant, self.decay) < 0 or not 0 <= self.beta1 < 1:
+        if (
+            self.width <= 0
+            or not 0 <= self.blocks <= MOST_BLOCKS
+            or min(self.lr, self.constant, self.decay) < 0
+            or not 0 <= self.beta1 < 1
+        ):
             raise ValueError(
                 f"width {self.width}, {self.blocks} blocks, lr {self.lr}, beta1 {self.beta1}, {self.constant} + "
-                f"{self.decay} epochs: expected a width above 0, beta1 in 0..1, and 0 or more of the others"
+                f"{self.decay} epochs: expected a width above 0, 0 to {MOST_BLOCKS} blocks, beta1 in 0..1, and 0 or "
+                "more of the others"
             )
 
 
@@ -165,6 +173,7 @@ class Translation(Model):
 
     batch_size = 1
     generator: TranslationGenerator
+    passing: ClassVar[tuple[str, ...]] = ("later",)
     limits = (
         "What it makes is a guess that looks like the people it was trained on: a thermal picture holds no colours, "
         "no eyes and no skin.",

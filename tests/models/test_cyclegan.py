@@ -164,6 +164,8 @@ def test_resumed_training_gives_the_same_weights_pools_and_pictures(with_faces: 
     one, two = (checkpoint.load(report.home / "last.pt") for report in (whole, parts))
     assert all(torch.equal(value, two["weights"][name]) for name, value in one["weights"].items())
     assert one["weights"]["pool.count"] > 0 and one["weights"]["later.begun"]
+    best = checkpoint.load(whole.home / "best.pt")["weights"]
+    assert not [name for name in best if name.startswith(("pool", "inverse_pool", "later"))]
     assert one["schedulers"] == two["schedulers"]
     names = ["epoch0001.png", "epoch0002.png"]
     assert [path.name for path in sorted((parts.home / "grids").iterdir())] == names

@@ -245,8 +245,14 @@ def test_decisions_are_sent_only_when_asked(copy):
 READ_MODEL = """
 import torch
 from facevox.models.core.hub import TrainedModel
-print(float(TrainedModel.from_pretrained("user/voices").model.network(torch.ones(1, 2, 60, 41)).sum().detach()))
+model = TrainedModel.from_pretrained("user/voices")
+print(float(model.model.network(torch.ones(1, 2, 60, 41)).sum().detach()))
+model.push_to_hub("user/again")
 """
+
+
+def commits_of(hub):
+    return [sorted(names.split()) for kind, names in hub.seen()["seen"] if kind == "commit"]
 
 
 def test_a_trained_model_is_exported_to_a_closed_repository_and_read_back(hub, tmp_path):
@@ -262,10 +268,12 @@ def test_a_trained_model_is_exported_to_a_closed_repository_and_read_back(hub, t
     assert done.returncode == 0, done.stderr
     assert f"{hub.url}/user/voices" in done.stdout and "hf_writer" not in done.stdout + done.stderr
     assert hub.seen()["repos"]["user/voices"]["history"] == [[{"gated": "manual", "visibility": "private"}, 0]]
-    commits = [sorted(names.split()) for kind, names in hub.seen()["seen"] if kind == "commit"]
-    assert ["README.md", "config.json", "model.safetensors"] in commits
+    assert ["README.md", "config.json", "model.safetensors"] in commits_of(hub)
     read = subprocess.run(
         [sys.executable, "-c", READ_MODEL], env=hub.environment, capture_output=True, text=True, check=False
     )
     assert read.returncode == 0, read.stderr
     assert float(read.stdout) == pytest.approx(float(model.network(torch.ones(1, 2, 60, 41)).sum().detach()), abs=1e-5)
+    # Sent on with no word about who may see it: closed as well, with the same card.
+    assert hub.seen()["repos"]["user/again"]["history"] == [[{"gated": "manual", "visibility": "private"}, 0]]
+    assert commits_of(hub)[-1] == ["README.md", "config.json", "model.safetensors"]

@@ -7,7 +7,8 @@ import pytest
 import torch
 import yaml
 from facevox.models.core import checkpoint
-from facevox.models.core.export import CARD, FACTS, WEIGHTS, ExportOptions, export, read_exported, write_onnx
+from facevox.models.core.export import ExportOptions, export, write_onnx
+from facevox.models.core.exported import CARD, FACTS, WEIGHTS, read_exported
 from facevox.models.core.hub import TrainedModel
 from facevox.models.core.model import create, model_options, models
 from facevox.models.core.model_card import command
@@ -97,6 +98,90 @@ def test_folders_that_are_no_export_are_refused(exported, tmp_path):
     (tmp_path / FACTS).write_text("{}")
     with pytest.raises(ValueError, match="not a model that `facevox export` wrote"):
         TrainedModel.from_pretrained(tmp_path)
+    (tmp_path / FACTS).write_text("[" * 9999)
+    with pytest.raises(ValueError, match="damaged"):
+        read_exported(tmp_path)
+
+
+def test_only_a_folder_of_an_export_is_written_to_and_nothing_foreign_is_sent(trained, tmp_path):
+    (tmp_path / "config.json").write_text('{"model": "voice_classifier", "data": "a run of training"}')
+    with pytest.raises(ValueError, match="holds other things than an export"):
+        export(ExportOptions(trained / "best.pt", tmp_path))
+    assert "a run of training" in (tmp_path / "config.json").read_text()
+    out = tmp_path / "E"
+    export(ExportOptions(trained / "best.pt", out))
+    (out / "old.onnx").write_bytes(b"")
+    facts = json.loads((out / FACTS).read_text())
+    (out / FACTS).write_text(json.dumps(facts | {"files": [*facts["files"], "old.onnx"]}))
+    (out / "notes.md").write_text("whose they are")
+    (out / "runs.json").write_text("{}")
+    again = export(ExportOptions(trained / "best.pt", out, formats=("safetensors",)))
+    assert again.files == (FACTS, WEIGHTS, CARD)
+    assert sorted(path.name for path in out.iterdir()) == sorted([*again.files, "notes.md", "runs.json"])
+    TrainedModel.from_pretrained(out).save_pretrained(tmp_path / "sent")
+    assert sorted(path.name for path in (tmp_path / "sent").iterdir()) == sorted(again.files)
+    (out / FACTS).write_text(json.dumps(facts | {"files": [FACTS, "../config.json"]}))
+    with pytest.raises(ValueError, match="names no files of an export"):
+        TrainedModel.from_pretrained(out).files()
+
+
+@pytest.mark.parametrize("name", ["cyclegan", "cut"])
+def test_no_picture_of_the_training_is_in_an_export(name, tmp_path):
+    from safetensors.torch import load_file
+
+    torch.manual_seed(0)
+    options = model_options(name, SMALL[name] | {"crop_size": 32, "load_size": 34})
+    model = create(name, options)
+    held = {"later.waiting", "pool.held", "inverse_pool.held"} & model.state_dict().keys()
+    for buffer in held:
+        model.get_buffer(buffer).fill_(1)
+    run = {"model": name, "options": options.as_dict(), "people": (), "weights": model.state_dict()}
+    checkpoint.save(tmp_path / "last.pt", run)
+    again = checkpoint.restore(tmp_path / "last.pt")[0]
+    assert held and not any(again.get_buffer(buffer).any() for buffer in held)
+    export(ExportOptions(tmp_path / "last.pt", tmp_path / "E", formats=("safetensors",)))
+    weights, read = load_file(tmp_path / "E" / WEIGHTS), read_exported(tmp_path / "E")
+    own = {part: value for part, value in model.state_dict().items() if part.startswith(("generator.", "inverse."))}
+    assert weights.keys() == own.keys() == read.state_dict().keys()
+    assert json.loads((tmp_path / "E" / FACTS).read_text())["parameters"] == sum(map(torch.numel, own.values()))
+    picture = torch.randint(0, 256, (2, 3, 40, 36), dtype=torch.uint8)
+    with torch.inference_mode():
+        assert torch.equal(read.translate(picture), again.eval().translate(picture))
+
+
+def test_networks_of_others_that_only_judge_are_left_out(tmp_path):
+    torch.manual_seed(0)
+    model = create("speech2face", model_options("speech2face", {"width": 1 / 64, "loss": "total"}))
+    run = {"model": "speech2face", "options": model.options.as_dict(), "weights": model.state_dict()}
+    checkpoint.save(tmp_path / "best.pt", run)
+    export(ExportOptions(tmp_path / "best.pt", tmp_path / "E", formats=("safetensors",)))
+    read = read_exported(tmp_path / "E")
+    assert read.classifier is None and not any(name.startswith("classifier") for name in read.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({"people": 10**12}, "network"),
+        ({"people": float("inf")}, "OverflowError"),
+        ({"options": OPTIONS.as_dict() | {"width": 1e4}}, r"is \(\d+.*\) in model.safetensors, \(\d+"),
+        ({"options": OPTIONS.as_dict() | {"classes": 10**9}}, "1000000000"),
+        ({"model": "cyclegan", "options": {"crop_size": 1 << 20, "load_size": 1 << 20}}, "absent"),
+        ({"model": "cyclegan", "options": {"blocks": 10**9}}, "blocks"),
+        ({"model": "unknown"}, "no model 'unknown'"),
+    ],
+)
+def test_facts_that_the_weights_do_not_bear_out_cost_nothing(exported, tmp_path, facts, told):
+    said = json.loads((exported.out / FACTS).read_text()) | facts
+    (tmp_path / FACTS).write_text(json.dumps(said))
+    with pytest.raises(ValueError, match="no model.safetensors"):
+        read_exported(tmp_path)
+    (tmp_path / WEIGHTS).write_bytes((exported.out / WEIGHTS).read_bytes())
+    if facts == {"people": 10**12}:
+        assert read_exported(tmp_path).name == "voice_classifier"
+        return
+    with pytest.raises(ValueError, match=told):
+        read_exported(tmp_path)
 
 
 PEOPLE = ("a", "b", "c")
