@@ -2,10 +2,12 @@
 
 import json
 import logging
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from .model_card import card
 
 FORMATS = ("safetensors", "onnx")
 EXTRA = "pip install 'facevox[export]'"
-KEPT = ("folder", "config", "seed", "batch_size", "where", "limit", "initial")
+KEPT = ("folder", "config", "seed", "batch_size", "limit", "initial")
 """Of what a checkpoint says about its run, what goes into the facts: no place on a disk, no name of a person."""
 TOLERANCE = 1e-3
 """Largest difference between a network and its ONNX file, as a share of the largest number."""
@@ -106,6 +108,12 @@ def described(model: Model, state: Mapping[str, Any], history: list[dict[str, An
     """What is written beside the weights: the model, its options, what it was trained on, how it did."""
     facts: dict[str, Any] = {"model": state["model"], "options": state["options"]}
     facts |= {name: state[name] for name in KEPT if name in state}
+    # A filter may name a person: its digest tells those who have it that it is the same.
+    if where := state.get("where"):
+        facts["where_sha256"] = sha256(where.encode()).hexdigest()
+    facts["asked"] = dict(state.get("asked", {}))
+    if "progress" in state and state["progress"]["epoch"] < (facts["asked"].get("epochs") or math.inf):
+        facts["asked"]["max_steps"] = state["progress"]["step"]
     # Their number gives the size of what tells them apart; their names are nobody's business.
     facts["people"] = len(state.get("people", ()))
     left_out = tuple(f"{part}." for part in model.training_only)

@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 
 from .model import Model
+from .networks import NETWORKS
+from .train_options import TrainOptions
 
 TERMS = (
     "This model was trained on faces, voices or heat pictures of people. Whoever asks for it states who they are and "
@@ -35,7 +37,7 @@ def card(model: Model, facts: Mapping[str, Any], differences: Mapping[str, float
     about = (importlib.import_module(type(model).__module__).__doc__ or "").strip().splitlines()[0]
     sections = {
         "": "\n\n".join(filter(None, (about, f"**{model.warning}**" if model.warning else "", _size(facts)))),
-        "Training data": _data(facts, data),
+        "Training data": _data(model, facts, data),
         "Training command": f"```bash\n{command(model, facts)}\n```",
         "Metrics": _metrics(facts),
         "Intended use": model.intended,
@@ -49,25 +51,49 @@ def card(model: Model, facts: Mapping[str, Any], differences: Mapping[str, float
 def command(model: Model, facts: Mapping[str, Any]) -> str:
     """The `facevox train` that makes this model, places left as words in capitals."""
     words: list[str] = ["facevox", "train", model.name, "--data", "FOLDER", "--out", "RUNS"]
-    words += ["--epochs", str(facts["trained"]["epochs"]), "--seed", str(facts.get("seed", 0))]
-    words += ["--batch-size", str(facts.get("batch_size", 0))]
+    asked = facts.get("asked") or {"epochs": facts["trained"]["epochs"]}
+    # A run that counts steps has no epochs to name: they would turn its count of steps off.
+    words += ["--epochs", str(asked["epochs"])] if asked["epochs"] else []
+    words += _differing(asked, TrainOptions("", "", ""), ("epochs",))
+    words += ["--seed", str(facts.get("seed", 0)), "--batch-size", str(facts.get("batch_size", 0))]
     # A config can be named only where one is read.
     words += ["--config", facts["config"]] if facts.get("config") and "," not in facts["config"] else []
-    for name in ("where", "limit"):
-        words += [f"--{name}", str(facts[name])] if facts.get(name) else []
+    words += ["--where", "FILTER"] if facts.get("where_sha256") else []
+    words += ["--limit", str(facts["limit"])] if facts.get("limit") else []
     if facts.get("initial"):
-        given = ",".join(f"{part.split('=')[0]}=CHECKPOINT" for part in facts["initial"].split(","))
+        given = ",".join(f"{part}={_public(model, part, digest) or 'CHECKPOINT'}" for part, digest in _begun(facts))
         words += ["--initial", given]
-    usual = model.options_type()
-    for option in fields(model.options_type):
-        value, flag = facts["options"].get(option.name), "--" + option.name.replace("_", "-")
-        if value is None or value == getattr(usual, option.name):
+    words += _differing(facts["options"], model.options_type())
+    return shlex.join(words)
+
+
+def _differing(values: Mapping[str, Any], usual: Any, without: tuple[str, ...] = ()) -> list[str]:
+    """Flags and words of those values that are not the usual ones."""
+    words: list[str] = []
+    for option in fields(usual):
+        value, flag = values.get(option.name), "--" + option.name.replace("_", "-")
+        if value is None or value == getattr(usual, option.name) or option.name in without:
             continue
         if isinstance(value, bool):
             words.append(flag if value else "--no-" + flag[2:])
         else:
             words += [f"{flag}={value}"] if str(value).startswith("-") else [flag, str(value)]
-    return shlex.join(words)
+    return words
+
+
+def _begun(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Parts that began trained, with the first digits of their files' SHA-256."""
+    pieces = (piece.partition("=") for piece in filter(None, facts.get("initial", "").split(",")))
+    return [(part, digest) for part, _, digest in pieces]
+
+
+def _public(model: Model, part: str, digest: str) -> str:
+    """Name of the public network that a part began with; empty for a checkpoint, or where the file is not known."""
+    source = model.parts.get(part)
+    if source is None or not source.network:
+        return ""
+    known = NETWORKS[source.network].sha256
+    return source.network if not source.model or (known and known.startswith(digest)) else ""
 
 
 def _head(model: Model) -> dict[str, Any]:
@@ -86,16 +112,32 @@ def _size(facts: Mapping[str, Any]) -> str:
     return f"{facts['parameters']:,} parameters{people}. Made with facevox {facts['facevox']}, torch {facts['torch']}."
 
 
-def _data(facts: Mapping[str, Any], data: str) -> str:
+def _data(model: Model, facts: Mapping[str, Any], data: str) -> str:
     lines = [data] if data else []
     config = f"config `{facts['config']}`" if facts.get("config") else "all configs"
     lines.append(f"A folder that `facevox build` made, digest `{facts.get('folder', 'unknown')}`, {config}.")
-    chosen = [f"{name} `{facts[name]}`" for name in ("where", "limit") if facts.get(name)]
-    if chosen:
-        lines.append(f"Of it only: {', '.join(chosen)}.")
+    if facts.get("where_sha256"):
+        lines.append(f"Of it only what a filter chose, of SHA-256 `{facts['where_sha256']}`.")
+    if facts.get("limit"):
+        lines.append(f"Of each split at most {facts['limit']:,} samples.")
     if facts.get("initial"):
         lines.append(f"Parts began trained, by the first digits of their files' SHA-256: `{facts['initial']}`.")
+    lines += _licences(model, facts)
     return "\n".join(lines)
+
+
+def _licences(model: Model, facts: Mapping[str, Any]) -> list[str]:
+    """A line for each part that began, or may have begun, as a public network."""
+    lines = []
+    for part, digest in _begun(facts):
+        source = model.parts.get(part)
+        if source is None or not source.network:
+            continue
+        sure = "began" if _public(model, part, digest) else "may have begun"
+        use = "It judged in training and is not in the files" if part in model.training_only else "It is in the files"
+        licence = NETWORKS[source.network].licence
+        lines.append(f"Part `{part}` {sure} as the public network {source.network} (licence: {licence}). {use}.")
+    return lines
 
 
 def _metrics(facts: Mapping[str, Any]) -> str:

@@ -150,6 +150,14 @@ class Run:
                     f"is: {', '.join(there)}. Name one by --validation, or give --validate-every 0"
                 )
         self.progress = Progress()
+        limits = (paper_steps, options.max_steps)
+        self.asked = {
+            "epochs": 0 if paper_steps else self.epochs,
+            "max_steps": min(filter(None, limits), default=0),
+            "precision": "bf16" if self.place.bf16 else "fp32",
+            **{name: getattr(options, name) for name in ("validation", "validate_every", "patience")},
+        }
+        """Of the call, beside `identity`, what decides which weights come out."""
         self.identity = {
             "model": options.model,
             "options": self.settings.as_dict(),
@@ -200,6 +208,7 @@ class Run:
         cuda = torch.cuda.get_rng_state_all() if self.place.device.type == "cuda" else []
         state = {
             **self.identity,
+            "asked": self.asked,
             "people": self.people,
             "weights": self.model.state_dict(),
             "optimizers": {name: value.state_dict() for name, value in self.model.optimizers.items()},
@@ -298,7 +307,9 @@ class Run:
                 now.best, now.best_epoch = score, now.epoch
                 lasting = self.model.weights_without(*self.model.passing)
                 weights = {"weights": lasting, "epoch": now.epoch, "score": score[0]}
-                checkpoint.save(self.home / "best.pt", {**self.identity, "people": self.people, **weights})
+                checkpoint.save(
+                    self.home / "best.pt", {**self.identity, "asked": self.asked, "people": self.people, **weights}
+                )
         facts |= {"finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "place": str(self.place)}
         now.history.append(facts)
         now.epoch_steps = now.epoch_samples = now.epoch_dropped = 0
