@@ -177,9 +177,10 @@ def trained(model: str, checkpoint: str | Path) -> "Model":
         find(model)
     path = Path(checkpoint)
     if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no checkpoint; `facevox train {model or 'MODEL'}` makes one, best.pt is what to give"
-        )
+        stopped = path.with_name("last.pt")
+        made = f"`facevox train {model or 'MODEL'}` makes one, best.pt is what to give"
+        there = f"{stopped} is there, of a training without a validation so far" if stopped.is_file() else made
+        raise FileNotFoundError(f"{path}: no checkpoint; {there}")
     found, state = restore(path)
     if model and state["model"] != model:
         raise ValueError(f"{path}: a checkpoint of {state['model']}, expected one of {model}")
@@ -230,7 +231,7 @@ def _faces(
         try:
             picture = decode_picture(_read(path))
             face = picture if detector is None else _crop(picture, detector, how.box_scale, side)
-            yield path.name, face_tensor(torch.from_numpy(face), side, path.name)
+            yield path.name, face_tensor(torch.tensor(face), side, path.name)
         except (ValueError, Reject) as error:
             left_out[path.name] = str(error)
 

@@ -106,7 +106,8 @@ def run(options: BenchOptions) -> Loading:
         f"{samples} clips in {len(shards)} shard(s), {workers} processes, batches of {BATCH}; medians of "
         f"{REPEATS} interleaved runs of two epochs, the second for samples/s, both for CPU.",
         "Files in the page cache. Read the ratio and the CPU time: the rate drifts with what else the machine does.",
-        "webdataset and datasets read whole shards, so few clips in few shards keep their processes idle.",
+        "Fewer than some hundred clips measure little but the start of an epoch, for every way.",
+        "webdataset and datasets read whole shards: with fewer shards than processes some of these stay idle.",
     )
     facts = {"folder": folder.digest, "workers": workers, "samples": samples, "shards": len(shards)}
     return Loading(results, notes, facts)

@@ -40,7 +40,9 @@ def save_json(path: Path, value: Any) -> None:
 
 def load(path: Path) -> dict[str, Any]:
     """A saved state, tensors on the CPU. Raises ValueError when the file is damaged, foreign or of another format."""
-    state = read_tensors(path, "not a readable checkpoint. Remove it to begin anew, or choose another --out")
+    state = read_tensors(
+        path, "not a readable checkpoint. Give a best.pt or last.pt of `facevox train`; to train anew, another --out"
+    )
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         found = state.get("format", "none") if isinstance(state, dict) else "none"
         raise ValueError(

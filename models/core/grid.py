@@ -44,7 +44,12 @@ def _of_height(picture: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
 
 
 def save_picture(path: Path, picture: NDArray[np.uint8]) -> None:
-    """Write (H, W, 3) uint8 RGB as PNG; an interruption leaves the file that was there."""
+    """Write (H, W, 3) uint8 RGB as PNG; an interruption leaves the file that was there.
+
+    Raises ValueError for a folder or another ending than .png.
+    """
+    if path.is_dir() or path.suffix.lower() != ".png":
+        raise ValueError(f"{path}: expected the name of a .png to write")
     path.parent.mkdir(parents=True, exist_ok=True)
     made, data = cv2.imencode(".png", picture[..., ::-1])
     if not made:
