@@ -125,7 +125,16 @@ class Desk:
             # A build writes one table after the other.
             stamp = max((table.stat().st_mtime_ns for table in tables if table.is_file()), default=0)
             if self._folder is None or self._folder[0] != stamp:
-                self._folder = stamp, Folder(self.options.folder)
+                try:
+                    folder = Folder(self.options.folder)
+                    # Read now: a build that comes later takes its tables away for a while.
+                    _ = folder.index, folder.quarantine
+                except (FolderError, FileNotFoundError):
+                    if self._folder is None:
+                        raise
+                    # A build is writing the folder; until it has, what was open is shown.
+                    return self._folder[1]
+                self._folder = stamp, folder
                 self._at, self._rows = {}, {}
             return self._folder[1]
 

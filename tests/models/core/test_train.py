@@ -224,7 +224,7 @@ def test_damaged_and_foreign_checkpoints_are_refused(options, tmp_path):
     whole = (home / "last.pt").read_bytes()
     for damage in (b"", b"not a checkpoint", whole[: len(whole) // 2]):
         (home / "last.pt").write_bytes(damage)
-        with pytest.raises(ValueError, match=r"last.pt: not a readable checkpoint. Remove it"):
+        with pytest.raises(ValueError, match=r"last.pt: not a readable checkpoint. Give a best.pt"):
             fit(replace(options, out=tmp_path))
     for at in range(0, len(whole), len(whole) // 40):
         flipped = bytearray(whole)
