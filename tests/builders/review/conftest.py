@@ -75,8 +75,11 @@ def browser():
 
 
 @pytest.fixture
-def page(browser):
-    """A tab of a laptop's size that fails on any console error and any request that leaves the machine."""
+def page(browser, tmp_path):
+    """A tab of a laptop's size that fails on any console error and any request that leaves the machine.
+
+    Asks for the test's folder so that it is closed before that folder goes: what it still asked for would be missing.
+    """
     context = browser.new_context(viewport={"width": 1280, "height": 720})
     tab, wrong = context.new_page(), []
     tab.set_default_timeout(15_000)

@@ -66,10 +66,6 @@ def test_faces_are_picked_and_left_out_by_keyboard_and_the_next_build_follows(pa
     expect(page.locator(".face.here .told")).to_have_text("✓ picked")
     assert here(page) == turned
 
-    # What a page asks while the build writes the folder anew is answered with an error: another tab looks afterwards.
-    page.wait_for_load_state("networkidle")
-    context = page.context
-    page.close()
     pick_faces(picked)
     folder = Folder(picked)
     found = {row["key"]: row for row in folder.index.to_pylist()}
@@ -78,7 +74,7 @@ def test_faces_are_picked_and_left_out_by_keyboard_and_the_next_build_follows(pa
     assert (gone["stage"], gone["reason"]) == ("review", "ann: double of another picture")
     assert gone["place"].startswith("vox1/")
     assert facevox.verify(picked).problems == []
-    page = opened(context.new_page(), served, "faces/")
+    page.reload()
     expect(page.locator(".face.kept.keep")).to_have_count(1)
     expect(page.locator(f".face.aside[title={out}] .badge")).to_have_text("review")
 
