@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from facevox.benchmarks.core.metrics import accuracy, bootstrap, spread
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 
@@ -43,7 +43,6 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
     assert 0.89 <= covered / 200 <= 0.99
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 5)), min_size=1, max_size=40))
 def test_intervals_are_ordered_and_hold_the_range(pairs):
     values, people = np.array([v for v, _ in pairs]), np.array([p for _, p in pairs])
