@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .core.drawing_inputs import FACE, WINDOW, DrawingInputs, Sounds, cropped, spectrogram, windows
+from .core.drawing_inputs import WINDOW, DrawingInputs, DrawingOptions, Sounds, cropped, spectrogram, windows
 from .core.face_discriminators import IdentityDiscriminator, PictureDiscriminator
 from .core.face_losses import perceptual, real_or_made
 from .core.inception_resnet import InceptionResnetV1
-from .core.model import Batch, Calling, Model, ModelOptions, Portable, Pretrained
+from .core.model import Batch, Calling, Model, Portable, Pretrained
 from .core.picture_space import IMAGENET
 from .core.sf2f_networks import DIMENSION, FaceDecoder, Fuser, VoiceEncoder
 from .core.sf2f_schedule import STEPS as FIRST_STEPS
@@ -29,7 +29,7 @@ RECORDINGS = 5
 
 
 @dataclass(frozen=True)
-class Sf2fOptions(ModelOptions):
+class Sf2fOptions(DrawingOptions):
     """Constants of the released code where it and the paper disagree; weights of losses as in the sheet's section 4."""
 
     stage: str = field(default="encoder", metadata={"help": "encoder and decoder first, then fuser", "choices": STAGES})
@@ -58,12 +58,6 @@ class Sf2fOptions(ModelOptions):
         default=100.0, metadata={"help": "weight of what FaceNet sees; 0 trains without FaceNet's weights"}
     )
     most_windows: int = field(default=20, metadata={"help": "windows of 1.25 s that the fuser takes at most"})
-    face: str = field(
-        default=FACE, metadata={"help": "field of the faces: masked.jpg of hq_voxceleb, face.webp of vox_vgg"}
-    )
-    stored: bool = field(
-        default=False, metadata={"help": "read spectrograms that a build stored (--features sf2f), not the sound"}
-    )
     lr: float = field(default=0.0, metadata={"help": "of all optimizers (default: 5e-4, of the fuser 1e-4)"})
 
     def settled(self) -> "Sf2fOptions":

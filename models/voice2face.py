@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .core.drawing_inputs import FACE, WINDOW, DrawingInputs, Sounds, cropped, spectrogram
+from .core.drawing_inputs import WINDOW, DrawingInputs, DrawingOptions, Sounds, cropped, spectrogram
 from .core.face_discriminators import PlainIdentityDiscriminator, Voice2FaceDiscriminator
 from .core.face_losses import real_or_made
-from .core.model import Batch, Calling, Model, ModelOptions, Portable, Pretrained
+from .core.model import Batch, Calling, Model, Portable, Pretrained
 from .core.picture_space import IMAGENET, SYMMETRIC, PictureSpace
 from .core.sf2f_networks import PlainEncoder, TransposedDecoder
 from .core.sf2f_schedule import STEPS, fading
@@ -48,7 +48,7 @@ PRESETS = {
 
 
 @dataclass(frozen=True)
-class Voice2FaceOptions(ModelOptions):
+class Voice2FaceOptions(DrawingOptions):
     """The released constants; neither paper nor code says how long the encoder of v2f_original was trained."""
 
     preset: str = field(default="v2f_original", metadata={"help": "which training", "choices": tuple(PRESETS)})
@@ -57,12 +57,6 @@ class Voice2FaceOptions(ModelOptions):
         metadata={"help": "encoder: tell speakers apart, before v2f_original's faces; face: draw", "choices": STAGES},
     )
     width: float = field(default=1.0, metadata={"help": "channels of all networks as a share of the paper's"})
-    face: str = field(
-        default=FACE, metadata={"help": "field of the faces: masked.jpg of hq_voxceleb, face.webp of vox_vgg"}
-    )
-    stored: bool = field(
-        default=False, metadata={"help": "v2f_sf2f: read spectrograms that a build stored (--features sf2f)"}
-    )
     lr: float = field(default=0.0, metadata={"help": "of all optimizers (default: 2e-4, of v2f_sf2f 5e-4)"})
 
     def settled(self) -> "Voice2FaceOptions":

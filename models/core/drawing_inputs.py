@@ -1,7 +1,7 @@
 """Batches of people with a face and a voice each, for generators that draw one from the other."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .device import one_thread
-from .model import Batch, PeopleInputs, check_fields
+from .model import Batch, ModelOptions, PeopleInputs, check_fields
 from .picture_space import square
 from .sound import SF2F, VOICE2FACE, repeat, sf2f, voice2face
 from .voice_features import wave
@@ -22,6 +22,19 @@ WINDOW, STRIDE = 125, 63
 LONGEST = 2500
 """Frames kept of a recording: 25 s, the longest that SF2F fuses."""
 Sounds = NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class DrawingOptions(ModelOptions):
+    """What a folder's faces are called, and whether its spectrograms are read."""
+
+    face: str = field(
+        default=FACE, metadata={"help": "field of the faces: masked.jpg of hq_voxceleb, face.webp of vox_vgg"}
+    )
+    stored: bool = field(
+        default=False,
+        metadata={"help": "read SF2F's spectrograms that a build stored (--features sf2f), not the sound"},
+    )
 
 
 def voice2face_input(wave: Tensor) -> Tensor:

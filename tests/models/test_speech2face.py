@@ -9,9 +9,8 @@ from facevox.builders.core.run import BuildOptions, run
 from facevox.builders.population.avspeech import ForgeOptions, forge
 from facevox.builders.stages.avspeech_options import AvspeechOptions
 from facevox.loaders.folder import Folder
-from facevox.models.core import checkpoint
 from facevox.models.core.model import create
-from facevox.models.core.train import TrainOptions, fit
+from facevox.models.core.train import TrainOptions
 from facevox.models.speech2face import FACE, VOICE, Speech2face, Speech2faceTrainingOptions
 
 RANDOM = np.random.default_rng(0)
@@ -127,15 +126,8 @@ def test_a_build_stores_vectors_that_tell_people_apart(folder):
     assert alike[same].min() > alike[~same].max()
 
 
-def test_training_resumes_exactly(folder, tmp_path):
-    common = {"model": "speech2face", "data": folder.path, "batch_size": 2, "settings": SMALL, "device": "cpu"}
-    common |= {"epochs": 2, "validate_every": 2}
-    whole = fit(TrainOptions(out=tmp_path / "whole", **common))
-    fit(TrainOptions(out=tmp_path / "broken", max_steps=1, **common))
-    broken = fit(TrainOptions(out=tmp_path / "broken", **common))
-    assert whole.steps == broken.steps == 4
-    first, second = (checkpoint.load(report.home / "last.pt") for report in (whole, broken))
-    for part in ("weights", "schedulers"):
-        assert str(first[part]) == str(second[part])
-    assert all(torch.equal(value, second["weights"][name]) for name, value in first["weights"].items())
-    assert {"merit", "validation_loss"} <= whole.history[-1].keys()
+def test_training_resumes_exactly(folder, resumed, tmp_path):
+    common = {"data": folder.path, "batch_size": 2, "settings": SMALL, "device": "cpu"}
+    whole = resumed(TrainOptions("speech2face", out=tmp_path, epochs=2, validate_every=2, **common))
+    assert whole["progress"]["step"] == 4
+    assert {"merit", "validation_loss"} <= whole["progress"]["history"][-1].keys()

@@ -1,5 +1,6 @@
 """What is done once is not done again, what changed is; the rows there are; ranges in words."""
 
+import itertools
 import math
 from pathlib import Path
 
@@ -160,18 +161,16 @@ def test_every_training_is_a_command_that_there_is(row):
     whole = lesson(row)
     for training in (*whole.trainings, *(whole.short.trainings if whole.short else ())):
         places = {other.name: f"{other.name}.pt" for other in whole.trainings}
-        words = [
-            "train",
-            training.model,
-            "--data",
-            "O",
-            "--out",
-            "W",
-            *(w.format_map(places) for w in training.options),
-        ]
+        asked = [word.format_map(places) for word in training.options]
+        words = ["train", training.model, "--data", "O", "--out", "W", *asked]
         given = cli._parser(words).parse_args(words)
-        model_options(training.model, chosen(given, find(training.model).options_type))
-        TrainOptions(training.model, given.data, given.out, **chosen(given, TrainOptions))
+        settings = model_options(training.model, chosen(given, find(training.model).options_type))
+        options = TrainOptions(training.model, given.data, given.out, **chosen(given, TrainOptions))
+        # Of an option that is there twice the last counts; a flag has no value.
+        for name, text in {name: text for name, text in itertools.pairwise([*asked, "--"]) if name[:2] == "--"}.items():
+            field = name.removeprefix("--").replace("-", "_")
+            taken = getattr(settings if hasattr(settings, field) else options, field)
+            assert taken == (True if text[:2] == "--" else type(taken)(text)), f"{name} {text}"
 
 
 def test_ranges_in_words():

@@ -11,6 +11,7 @@ from facevox.models.core.face_resnet import PUBLIC
 from facevox.models.core.initial import begin, chosen
 from facevox.models.core.model import Model, ModelOptions, Pretrained
 from facevox.models.core.networks import NETWORKS, Convention, Network
+from facevox.models.core.segment_inputs import SegmentInputs
 from facevox.models.rcgan import Rcgan, RcganOptions
 from facevox.models.sf2f import Sf2f, Sf2fOptions
 from facevox.models.vfmr import Vfmr, VfmrOptions
@@ -99,7 +100,7 @@ class Drawer(Model):
         self.extra = torch.nn.Linear(1, 1) if extra else None
 
     def inputs(self):
-        raise NotImplementedError
+        return SegmentInputs(classes=3)
 
     def step(self, batch):
         return {}
