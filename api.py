@@ -253,7 +253,7 @@ def train(model: str, data: str | Path, out: str | Path, *, progress: bool = Fal
     return fit(TrainOptions(model, data, out, settings=own, **chosen), progress)
 
 
-def bench(name: str, data: str | Path, runs: str | Path = "", **options: Any) -> "Table":
+def bench(name: str, data: str | Path = "", runs: str | Path = "", **options: Any) -> "Table":
     """One published table beside values measured on a built folder with the checkpoints below `runs`.
 
     Raises ValueError for an unknown table or option.

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .cli_options import add_options, chosen, named
 
@@ -50,6 +51,7 @@ def add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", default="", help="the folder that `facevox train --out` wrote")
     parser.add_argument("--as-published", action="store_true", help="noise wraps around, as in the authors' code")
     parser.add_argument("--format", choices=("text", "markdown", "json"), default="text", help="how to print it")
+    add_recognition(parser.add_argument_group("recognition, which needs no --data"))
     learn = parser.add_argument_group("learn")
     learn.add_argument(
         "--out", default="", help="folder for people, checkpoints and learn.json; new, or of this command"
@@ -58,6 +60,16 @@ def add_bench(parser: argparse.ArgumentParser) -> None:
     learn.add_argument("--short", action="store_true", help="in seconds each, for tests; the rows that have it")
     learn.add_argument("--workers", type=int, default=1, help="processes that forge and build (default: 1)")
     parser.set_defaults(run=_bench)
+
+
+def add_recognition(group: Any) -> None:
+    group.add_argument("--embeddings", default="", help="vectors and labels of probes: .npz, .csv or .parquet")
+    group.add_argument("--leave-one-out", action="store_true", help="look every vector up among all others")
+    group.add_argument("--gallery", default="", help="or among those of this table")
+    group.add_argument(
+        "--metric", choices=("euclidean", "cosine"), default="euclidean", help="distance of at most, or cosine above"
+    )
+    group.add_argument("--tolerance", type=float, default=0.0, help="of a match (default: all published ones)")
 
 
 def _bench(options: argparse.Namespace) -> int:
@@ -69,9 +81,10 @@ def _bench(options: argparse.Namespace) -> int:
         return 0
     if options.name == "learn":
         return _learn(options)
-    if not options.data:
-        raise ValueError("bench needs --data, a built dataset folder")
-    table = bench(options.name, options.data, options.runs, as_published=options.as_published)
+    if not options.data and not options.embeddings:
+        raise ValueError("bench needs --data, a built dataset folder (recognition: --embeddings)")
+    given = ("as_published", "embeddings", "leave_one_out", "gallery", "metric", "tolerance")
+    table = bench(options.name, options.data, options.runs, **{name: getattr(options, name) for name in given})
     print({"text": table.text, "markdown": table.markdown, "json": table.json}[options.format]())
     return 0
 

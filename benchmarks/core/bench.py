@@ -14,7 +14,7 @@ from .table import Table
 class BenchOptions:
     """What to measure: a dataset folder, and where `facevox train --out` left its checkpoints."""
 
-    data: str | Path
+    data: str | Path = ""
     runs: str | Path = field(default="", metadata={"help": "folder of the trained models"})
     config: str = field(default="utterances", metadata={"help": "config of the dataset folder"})
     as_published: bool = field(default=False, metadata={"help": "with the slips of the published code"})
@@ -23,6 +23,11 @@ class BenchOptions:
     workers: int = field(default=0, metadata={"help": "reading processes; 0 reads in the main one"})
     seed: int = field(default=0, metadata={"help": "of noise and bootstrap"})
     limit: int = field(default=0, metadata={"help": "at most this many samples per split (0: all)"})
+    embeddings: str | Path = field(default="", metadata={"help": "recognition: table of vectors and labels"})
+    gallery: str | Path = field(default="", metadata={"help": "recognition: table to look the others up in"})
+    leave_one_out: bool = field(default=False, metadata={"help": "recognition: every vector against all others"})
+    metric: str = field(default="euclidean", metadata={"help": "recognition", "choices": ("euclidean", "cosine")})
+    tolerance: float = field(default=0.0, metadata={"help": "of a match (0: all that are published)"})
 
 
 def benches() -> list[str]:

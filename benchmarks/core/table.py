@@ -35,26 +35,34 @@ class Row:
     command: str = ""
     seeds_of: int = 0
     """Seeds the paper used, for "1 of 5 seeds"."""
+    digits: int = 1
+    """Decimals that numbers of this row are printed with."""
+    comparable: bool = True
+    """Whether published and measured are over the same samples; else no difference is told."""
 
     @property
     def difference(self) -> float | None:
         """Measured minus published, where there are both."""
-        if self.measured is None or self.published is None:
+        if self.measured is None or self.published is None or not self.comparable:
             return None
         return self.measured.value - self.published
 
     def cells(self) -> list[str]:
         """The labels, then published, measured, difference, 95 %, spread, seeds, n, protocol; all as words."""
-        published = "-" if self.published is None else f"{self.published:.1f}"
+        published = "-" if self.published is None else self.shown(self.published)
         found = self.measured
         if found is None:
             return [*self.labels, published, "not measured", *[""] * 6]
-        off = "" if self.difference is None else f"{self.difference:+.1f}"
-        between = f"{found.interval.low:.1f}..{found.interval.high:.1f}"
+        off = "" if self.difference is None else f"{self.difference:+,.{self.digits}f}"
+        between = f"{self.shown(found.interval.low)}..{self.shown(found.interval.high)}"
         seeds = f"{found.seeds} of {self.seeds_of}" if self.seeds_of else str(found.seeds)
         people = f"{found.count} of {found.groups} people"
-        width = "" if found.spread is None else f"{found.spread:.1f}"
-        return [*self.labels, published, f"{found.value:.1f}", off, between, width, seeds, people, found.protocol]
+        width = "" if found.spread is None else self.shown(found.spread)
+        return [*self.labels, published, self.shown(found.value), off, between, width, seeds, people, found.protocol]
+
+    def shown(self, value: float) -> str:
+        """A number of this row as it is printed."""
+        return f"{value:,.{self.digits}f}"
 
 
 HEADINGS = ("published", "measured", "difference", "95 %", "sd", "seeds", "n", "protocol")
