@@ -55,7 +55,7 @@ def test_matching_of_perfect_and_of_random_vectors(others):
     own, far = RANDOM.standard_normal((8000, 16)), RANDOM.standard_normal((8000, others, 16))
     assert matching(own, own, far).mean() == 1
     assert matching(RANDOM.standard_normal((8000, 16)), own, far).mean() == pytest.approx(1 / (others + 1), abs=0.02)
-    assert matching(own, own, np.repeat(own[:, None], others, 1)).tolist() == [0.5] * 8000
+    assert matching(own, own, np.repeat(own[:, None], others, 1)).tolist() == [1 / (others + 1)] * 8000
 
 
 def test_means_of_identities_and_the_sum_over_dimensions():
