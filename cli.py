@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from . import (
+    cli_bench,
     cli_build,
     cli_calibrate,
     cli_collect,
@@ -107,9 +108,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     cli_train.add_train(
         commands.add_parser("train", help="train a model on a built folder", formatter_class=raw), given
     )
-    cli_train.add_bench(
-        commands.add_parser("bench", help="a published table beside measured values", formatter_class=raw)
-    )
+    cli_bench.add(commands.add_parser("bench", help="a published table beside measured values", formatter_class=raw))
     cli_export.add(commands)
     cli_generate.add(commands)
     cli_calibrate.add(commands)

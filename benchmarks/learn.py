@@ -16,6 +16,7 @@ from ..loaders.durable import write_json
 from .core.learning import Finding, Outcome, lesson, rows, teach
 
 TITLE = "What the models learn on made-up people"
+APART = "forges, builds and trains for hours; run it with `facevox bench learn --out W`"
 COLUMNS = ("row", "link", "what", "measured", "wanted", "chance", "n", "CPU s", "")
 NOTES = (
     "the people are made up: the numbers check that models, losses and loop learn what is there, and say nothing about "

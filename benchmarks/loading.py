@@ -15,6 +15,9 @@ from .core.bench import BenchOptions
 from .core.loading_ways import SOUND, STREAMS, WAYS, Asked, write_loose
 
 TITLE = "Reading for training: three frames of both cameras and 0.4 s of sound from every clip"
+DATASETS = ("speakingfaces",)
+NEEDS = "tar shards, webdataset and datasets"
+APART = "measures the speed of an idle machine"
 REPEATS = 3
 WORKERS = 2
 BATCH = 8

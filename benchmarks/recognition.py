@@ -10,6 +10,8 @@ from .core.recognition import Rule, Vote, vote
 from .core.table import Measured, Row, Table
 
 TITLE = "Recognition by gallery vote (SpeakingFaces): whose face is it, of all in the gallery"
+ASKS = ("embeddings",)
+NEEDS = "no folder, a table of vectors and labels"
 TOLERANCES = {"euclidean": (0.35, 0.40, 0.45, 0.50, 0.55, 0.60), "cosine": (0.30, 0.35, 0.40, 0.45, 0.50, 0.60)}
 """Measured when none is given; the authors used 0.45 with dlib and 0.35 with ArcFace."""
 COUNTS = ("TP", "FP", "FN")

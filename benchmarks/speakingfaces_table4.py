@@ -14,13 +14,19 @@ from ..models.core.device import Place, choose
 from ..models.core.evaluate import Results, batches, joined, results
 from ..models.core.model import Batch
 from ..models.core.reading import Reading
-from ..models.gender import AUDIO_NOISE, IMAGE_NOISE, MODES, Gender, GenderInputs
+from ..models.gender import AGE_LIMITS, AUDIO_NOISE, IMAGE_NOISE, MODES, Gender, GenderInputs
 from .core.bench import BenchOptions
 from .core.metrics import Interval, accuracy, bootstrap, spread
+from .core.outcomes import Outcomes
 from .core.protocol import Protocol
 from .core.table import Measured, Row, Table
 
-TITLE = "SpeakingFaces, Table 4: gender accuracy in % of utterances"
+TITLE = "SpeakingFaces, Table 4: gender and age accuracy in % of utterances"
+DATASETS = ("speakingfaces",)
+NEEDS = (
+    "config utterances, checkpoints of `facevox train gender` in modes 1, 2, 3 and 7 (--task age: rows the paper lacks)"
+)
+TRAININGS = ("gender --mode 7", "gender --mode 1", "gender --mode 3", "gender --mode 2", "gender --mode 7 --task age")
 SPLITS = ("validation", "test")
 SEEDS = 5
 """Seeds the authors evaluated per mode."""
@@ -88,12 +94,15 @@ def run(options: BenchOptions) -> Table:
     """Measure what there are checkpoints for and set it beside the paper. Raises ValueError, FolderError."""
     folder = Folder(options.data)
     found = measure(folder, options)
-    rows = [_row(name, split, found.get((name, split)), options) for name in CASES for split in SPLITS]
+    measured = {at: one for at, (one, _) in found.items()}
+    rows = [_row(name, split, measured.get((name, split)), options) for name in CASES for split in SPLITS]
     shown = tuple(row for row in rows if row.published is not None or row.measured is not None)
     facts = {"folder": folder.digest, "config": options.config, "as_published": options.as_published}
     facts |= {"seed": options.seed, "limit": options.limit, "torch": torch.__version__}
     facts |= {"python": platform.python_version(), "licence": _licence(folder)}
-    return Table(TITLE, ("ID", "visual", "audio", "thermal", "split"), shown, _notes(options, facts), facts)
+    outcomes = tuple(one for _, one in found.values())
+    columns = ("ID", "visual", "audio", "thermal", "split")
+    return Table(TITLE, columns, shown, _notes(options, facts), facts, outcomes=outcomes)
 
 
 def _row(name: str, split: str, measured: Measured | None, options: BenchOptions) -> Row:
@@ -127,8 +136,8 @@ def _notes(options: BenchOptions, facts: Mapping[str, object]) -> tuple[str, ...
 # --- measuring: nothing below knows what the paper printed ---
 
 
-def measure(folder: Folder, options: BenchOptions) -> dict[tuple[str, str], Measured]:
-    """Accuracy in % of every (row, split) for which `options.runs` holds `<model>/seed*/best.pt`.
+def measure(folder: Folder, options: BenchOptions) -> dict[tuple[str, str], tuple[Measured, Outcomes]]:
+    """Accuracy in % and what it is the mean of, for every (row, split) with checkpoints `<model>/seed*/best.pt`.
 
     Every sample is read once per split for all rows and seeds whose models take the same inputs.
     Raises ValueError for a checkpoint trained on another folder, or when a sample of the split was not reached.
@@ -142,12 +151,14 @@ def measure(folder: Folder, options: BenchOptions) -> dict[tuple[str, str], Meas
         for inputs, members in groups.items():
             streams = tuple(s for s in MODES[7] if any(s in one.inputs.streams for one in members))
             pass_over(folder, split, replace(inputs, streams=streams), members, options, place)
-    found: dict[tuple[str, str], Measured] = {}
+    found: dict[tuple[str, str], tuple[Measured, Outcomes]] = {}
     for name, case in CASES.items():
         for split in SPLITS:
             seeds = [joined(one.found[name, split]) for one in trained if one.run == case.run]
             if seeds:
-                found[name, split] = summary(f"{name}, {split}", seeds, options.seed)
+                labels = (name, *(case.state(stream) for stream in MODES[7]), split)
+                told = outcomes(folder, options.config, labels, case.task, seeds)
+                found[name, split] = summary(f"{name}, {split}", seeds, options.seed), told
     return found
 
 
@@ -220,4 +231,22 @@ def summary(name: str, seeds: list[Results], seed: int) -> Measured:
         spread=None if between is None else 100 * between,
         seeds=len(seeds),
         protocol=protocol.digest,
+    )
+
+
+def outcomes(folder: Folder, config: str, labels: tuple[str, ...], task: str, seeds: list[Results]) -> Outcomes:
+    """Sample by sample, with labels from the folder's index, not from the batches that the models were given."""
+    rows = folder.index.select(["key", "config", task]).to_pylist()
+    facts = {row["key"]: row[task] for row in rows if row["config"] == config}
+    values = [facts[key] for key in seeds[0]["keys"].tolist()]
+    classes = np.digitize(values, AGE_LIMITS) if task == "age" else np.array([value != "Female" for value in values])
+    return Outcomes(
+        row=labels,
+        split=labels[-1],
+        keys=seeds[0]["keys"],
+        merit=np.mean([result["merit"] for result in seeds], axis=0),
+        groups=seeds[0]["subject"],
+        truth=classes.astype(int),
+        predicted=np.stack([result["prediction"].astype(int) for result in seeds]),
+        config=config,
     )

@@ -1,12 +1,15 @@
-"""The tables there are, by file name, and what every one of them is given."""
+"""What every table is given, and how one of them is run."""
 
 import importlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...loaders.folder import Folder
 from ...loaders.names import nearest
 from ...models.core.device import DEVICES
+from .catalogue import benches
+from .examine import examined
 from .table import Table
 
 
@@ -22,18 +25,13 @@ class BenchOptions:
     batch_size: int = field(default=32, metadata={"help": "samples at a time; changes no number"})
     workers: int = field(default=0, metadata={"help": "reading processes; 0 reads in the main one"})
     seed: int = field(default=0, metadata={"help": "of noise and bootstrap"})
+    slices: bool = field(default=False, metadata={"help": "also by gender, age, position, .. with the largest gaps"})
     limit: int = field(default=0, metadata={"help": "at most this many samples per split (0: all)"})
     embeddings: str | Path = field(default="", metadata={"help": "recognition: table of vectors and labels"})
     gallery: str | Path = field(default="", metadata={"help": "recognition: table to look the others up in"})
     leave_one_out: bool = field(default=False, metadata={"help": "recognition: every vector against all others"})
     metric: str = field(default="euclidean", metadata={"help": "recognition", "choices": ("euclidean", "cosine")})
     tolerance: float = field(default=0.0, metadata={"help": "of a match (0: all that are published)"})
-
-
-def benches() -> list[str]:
-    """Names of all tables: the files beside this package's `core`. Nothing is imported."""
-    here = Path(__file__).parent.parent
-    return sorted(path.stem for path in here.glob("*.py") if not path.stem.startswith("_"))
 
 
 def find(name: str) -> Any:
@@ -45,8 +43,11 @@ def find(name: str) -> Any:
 
 
 def run(name: str, options: BenchOptions) -> Table:
-    """Measure one table. Raises ValueError for an unknown name, FolderError for a folder that does not fit."""
-    if name == "learn":
-        raise ValueError("learn is about no folder: run `facevox bench learn --out W`")
+    """Measure one table, with its controls. Raises ValueError for an unknown name, FolderError for a folder unfit."""
+    if name in ("learn", "train"):
+        raise ValueError(f"{name} is no table: `facevox bench {name} --help` says how it is run")
     table: Table = find(name).run(options)
-    return table
+    # Some tables are about no folder, and `loading` makes no Table.
+    if not isinstance(table, Table) or not (table.outcomes or table.tested):
+        return table
+    return examined(table, Folder(options.data), options.seed, options.slices)

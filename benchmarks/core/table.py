@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from .controls import Control
 from .metrics import Interval
+from .outcomes import Outcomes
+from .slices import Slices
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Row:
     """Decimals that numbers of this row are printed with."""
     comparable: bool = True
     """Whether published and measured are over the same samples; else no difference is told."""
+    flag: str = ""
+    """What is wrong with the published number, as in "does not add up: the sum is 2,300,400"; empty: nothing known."""
 
     @property
     def difference(self) -> float | None:
@@ -49,7 +54,7 @@ class Row:
 
     def cells(self) -> list[str]:
         """The labels, then published, measured, difference, 95 %, spread, seeds, n, protocol; all as words."""
-        published = "-" if self.published is None else self.shown(self.published)
+        published = "-" if self.published is None else self.shown(self.published) + ("*" if self.flag else "")
         found = self.measured
         if found is None:
             return [*self.labels, published, "not measured", *[""] * 6]
@@ -69,6 +74,41 @@ HEADINGS = ("published", "measured", "difference", "95 %", "sd", "seeds", "n", "
 
 
 @dataclass(frozen=True)
+class Curve:
+    """A line of a figure: one y for every x, in the units that the axes name."""
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    published: bool = False
+    """Whether these are the paper's values."""
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    """Ends of the 95 % intervals of y; empty: none."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Curves over the same axes."""
+
+    title: str
+    x_axis: str
+    y_axis: str
+    curves: tuple[Curve, ...]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that belongs to a table, as a grid of generated faces."""
+
+    title: str
+    described: str
+    """What is to be seen, for those who do not see it."""
+    data: bytes = field(repr=False)
+    """A PNG, JPEG or WebP file."""
+
+
+@dataclass(frozen=True)
 class Table:
     """A published table measured again; `columns` name the labels of its rows."""
 
@@ -78,6 +118,14 @@ class Table:
     notes: tuple[str, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     """What was measured on and how: folder digest, versions; goes to JSON."""
+    figures: tuple[Figure, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    outcomes: tuple[Outcomes, ...] = ()
+    """Sample by sample what its numbers are means of; controls and slices are made of them."""
+    tested: tuple[str, ...] = ()
+    """Splits that must share nothing with train, beside those of the outcomes."""
+    controls: tuple[Control, ...] = ()
+    slices: tuple[Slices, ...] = ()
 
     @property
     def commands(self) -> list[str]:
@@ -101,12 +149,35 @@ class Table:
 
     def json(self) -> str:
         """Everything, with NaN nowhere; rows that are not measured have `measured: null` and their command."""
+        return json.dumps(self.plain(), indent=1, allow_nan=False)
+
+    def plain(self) -> dict[str, Any]:
+        """What `json` writes; pictures by their titles, samples' own results not at all."""
         rows = [{**dict(zip(self.columns, row.labels, strict=True)), **_plain(row)} for row in self.rows]
         content = {"title": self.title, "facts": self.facts, "rows": rows, "notes": list(self.notes)}
-        return json.dumps(content, indent=1, allow_nan=False)
+        added: dict[str, tuple[Any, ...]] = {"figures": self.figures, "controls": self.controls, "slices": self.slices}
+        content |= {name: [asdict(one) for one in found] for name, found in added.items() if found}
+        return content | ({"pictures": [picture.title for picture in self.pictures]} if self.pictures else {})
+
+    @property
+    def flags(self) -> list[str]:
+        """What is wrong with published numbers, each once."""
+        return list(dict.fromkeys(row.flag for row in self.rows if row.flag))
+
+    @property
+    def warnings(self) -> list[str]:
+        """One line for every control that failed."""
+        return [f"WARNING: {control.words}" for control in self.controls if not control.passed]
 
     def _remarks(self) -> Sequence[str]:
-        return [*self.notes, *(f"not measured yet; to measure: {command}" for command in self.commands)]
+        return [
+            *self.warnings,
+            *(control.words for control in self.controls if control.passed),
+            *(line for found in self.slices for line in found.lines()),
+            *self.notes,
+            *(f"* {flag}" for flag in self.flags),
+            *(f"not measured yet; to measure: {command}" for command in self.commands),
+        ]
 
 
 def _plain(row: Row) -> dict[str, Any]:

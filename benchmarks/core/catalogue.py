@@ -1,0 +1,70 @@
+"""What tables there are and what each needs, read from their files without running them.
+
+A table's file may say, beside TITLE, in plain literals:
+DATASETS, names of the datasets whose folders it is about (none: any); NEEDS, in words, which checkpoints, judges or
+files it measures with; ASKS, options that must be given, as ("embeddings",); APART, why it is not run together with the
+other tables; TRAININGS, what trains what it needs, without --data and --out, as in ("gender --mode 7",).
+"""
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One table as its file describes it."""
+
+    name: str
+    title: str
+    datasets: tuple[str, ...] = ()
+    needs: str = ""
+    asks: tuple[str, ...] = ()
+    apart: str = ""
+    trainings: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """Name, title and needs on one line."""
+        about = f"a folder of {' or '.join(self.datasets)}" if self.datasets else ""
+        asked = ", ".join(f"--{name.replace('_', '-')}" for name in self.asks)
+        needs = "; ".join(filter(None, (about, self.needs, asked)))
+        return f"{self.name}: {self.title}" + (f" [needs {needs}]" if needs else "")
+
+    def unfit(self, dataset: str) -> str:
+        """Why it cannot be measured on a folder of this dataset; empty where it can."""
+        if self.datasets and dataset not in self.datasets:
+            return f"is about {' or '.join(self.datasets)}, this folder holds {dataset or 'nobody'}"
+        return ""
+
+
+def benches() -> list[str]:
+    """Names of all tables: the files beside this package's `core`. Nothing is imported."""
+    here = Path(__file__).parent.parent
+    return sorted(path.stem for path in here.glob("*.py") if not path.stem.startswith("_"))
+
+
+def entry(name: str) -> Entry:
+    """What the file of a table says of itself; literals only, nothing is run."""
+    tree = ast.parse((Path(__file__).parent.parent / f"{name}.py").read_text(encoding="utf-8"))
+    said = {
+        target.id: ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name) and target.id in ("TITLE", "DATASETS", "NEEDS", "ASKS", "APART", "TRAININGS")
+    }
+    return Entry(
+        name,
+        said.get("TITLE", name),
+        tuple(said.get("DATASETS", ())),
+        said.get("NEEDS", ""),
+        tuple(said.get("ASKS", ())),
+        said.get("APART", ""),
+        tuple(said.get("TRAININGS", ())),
+    )
+
+
+def entries() -> list[Entry]:
+    """All tables by name."""
+    return [entry(name) for name in benches()]

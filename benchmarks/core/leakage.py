@@ -1,0 +1,147 @@
+"""Does anything of the test occur in training: people, clips, source files, media, near-duplicate faces."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ...loaders.folder import Folder
+from ...loaders.sample import SPLIT_GROUP
+from .controls import Control
+
+CLIPS = ("clip", "video", "youtube_id", "recording")
+"""Facts that name what a sample was cut from."""
+SIDE = 16
+"""Differences along each edge of a picture's hash: 256 bits."""
+NEAR = 6
+"""Bits of 256 in which near-duplicate pictures differ at most: recompression and small changes of size stay within."""
+LOOKED_AT = 2000
+"""Pictures of a split that are decoded, equally spaced; digests and names are compared for all."""
+PICTURES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+def leakage(folder: Folder, tested: str, trained: str = "train") -> list[Control]:
+    """What the split `tested` shares with the split `trained`: people, clips, source files and media, and pictures.
+
+    Compares index rows for the first four, and 256-bit difference hashes of decoded pictures (of a clip the first
+    frame) for the last. People may be in both where the folder says that its splits part something else.
+    Reads the folder once for each pair of splits.
+    """
+    return list(_leakage(_Reference(folder), tested, trained))
+
+
+class _Reference:
+    """A folder that counts as equal to another of the same digest: what is found of it is found once."""
+
+    def __init__(self, folder: Folder) -> None:
+        self.folder, self.digest = folder, folder.digest
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Reference) and other.digest == self.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+@lru_cache(maxsize=16)
+def _leakage(reference: _Reference, tested: str, trained: str) -> tuple[Control, ...]:
+    folder, about = reference.folder, f"{tested} beside {trained}"
+    sides = [_names(folder, split) for split in (tested, trained)]
+    controls = []
+    for kind in sides[0]:
+        ours, theirs = sides[0][kind], sides[1][kind]
+        shared = sorted(ours.keys() & theirs.keys())
+        if kind == "people" and shared and _parts_otherwise(folder, tested):
+            said = (
+                f"{len(shared)} of {len(ours)} people are in both, as this folder's splits mean it: {SPLIT_GROUP} parts"
+            )
+            controls.append(Control("leakage", about, said, True))
+        elif ours and theirs:
+            controls.append(Control("leakage", about, f"{_told(kind, shared, len(ours))}", not shared))
+    return (*controls, *_near(folder, tested, trained, about))
+
+
+def _told(kind: str, shared: Sequence[str], of: int) -> str:
+    some = f", as {shared[0]}" if shared else ""
+    return f"{len(shared)} of {of:,} {kind} occur in both{some}; expected 0"
+
+
+def _names(folder: Folder, split: str) -> dict[str, dict[str, str]]:
+    """By kind, what the samples of a split are named or hashed by."""
+    part = folder.index.filter(pc.equal(folder.index["split"], split))
+    found = {"people": {name: name for name in part["identity"].to_pylist()}}
+    for fact in CLIPS:
+        if fact in part.column_names:
+            found[f"values of {fact}"] = {str(value): "" for value in part[fact].drop_null().unique().to_pylist()}
+    if "source_digest" in part.column_names:
+        found["source files"] = {str(v): "" for v in part["source_digest"].drop_null().unique().to_pylist() if v}
+    hashes = pc.struct_field(pc.list_flatten(part["fields"]), "sha256")
+    found["media"] = dict.fromkeys(hashes.unique().to_pylist(), "")
+    return found
+
+
+def _parts_otherwise(folder: Folder, split: str) -> bool:
+    if SPLIT_GROUP not in folder.index.column_names:
+        return False
+    part = folder.index.filter(pc.equal(folder.index["split"], split))
+    return bool(part[SPLIT_GROUP].null_count < part.num_rows)
+
+
+def _near(folder: Folder, tested: str, trained: str, about: str) -> Iterator[Control]:
+    """The nearest picture of training to each of the test, config by config and picture field by picture field."""
+    for config, field in _pictures(folder):
+        (ours, our_keys), (theirs, their_keys) = (_hashes(folder, config, field, s) for s in (tested, trained))
+        if not len(ours) or not len(theirs):
+            continue
+        nearest, place = _nearest(ours, theirs)
+        close = np.flatnonzero(nearest <= NEAR)
+        least = int(nearest.argmin())
+        said = (
+            f"{len(close)} of {len(ours):,} pictures {field} of {config} have a near duplicate among {len(theirs):,}; "
+            f"the nearest differ in {nearest[least]} of {SIDE * SIDE} bits ({our_keys[least]}, "
+            f"{their_keys[place[least]]}), expected more than {NEAR}"
+        )
+        yield Control("leakage", about, said, not len(close))
+
+
+def _pictures(folder: Folder) -> list[tuple[str, str]]:
+    """One picture field of every config that has any: faces, or what the camera saw."""
+    first: dict[str, Mapping[str, object]] = {}
+    for row in folder.index.select(["config", "fields"]).slice(0, None).to_batches(max_chunksize=256):
+        for config, fields in zip(row["config"].to_pylist(), row["fields"].to_pylist(), strict=True):
+            first.setdefault(config, {entry["name"]: entry for entry in fields})
+    found = []
+    for config, fields in sorted(first.items()):
+        named = [name for name in fields if name.endswith(PICTURES)]
+        liked = [name for name in named if not name.startswith("thermal")] or named
+        found += [(config, liked[0])] if liked else []
+    return found
+
+
+def _hashes(folder: Folder, config: str, field: str, split: str) -> tuple[NDArray[np.uint8], list[str]]:
+    """Hashes (N, 32) uint8 of equally spaced samples, and their keys."""
+    chosen = pc.and_(pc.equal(folder.index["config"], config), pc.equal(folder.index["split"], split))
+    keys = folder.index.filter(chosen)["key"].to_pylist()
+    keys = [keys[at] for at in np.unique(np.linspace(0, len(keys) - 1, LOOKED_AT).astype(int))] if keys else []
+    found = [difference_hash(sample[field]) for sample in folder.fetch(keys, (field,), frames=1, config=config)]
+    return np.array(found, np.uint8).reshape(len(found), SIDE * SIDE // 8), keys
+
+
+def difference_hash(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W, 3) or (1, H, W, 3) uint8 -> 256 bits as (32,) uint8: is each of 16x17 grey cells darker than the next."""
+    grey = cv2.cvtColor(picture.reshape(picture.shape[-3:]), cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (SIDE + 1, SIDE), interpolation=cv2.INTER_AREA).astype(np.int16)
+    return np.packbits(small[:, 1:] > small[:, :-1])
+
+
+def _nearest(ours: NDArray[np.uint8], theirs: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of every row the smallest number of different bits to a row of the others, and which row; some rows at a time."""
+    least, where = [], []
+    for start in range(0, len(ours), 64):
+        apart = np.bitwise_count(ours[start : start + 64, None] ^ theirs[None]).sum(2, dtype=np.int64)
+        where.append(apart.argmin(1))
+        least.append(apart.min(1))
+    return np.concatenate(least), np.concatenate(where)

@@ -1,0 +1,90 @@
+"""The command `facevox bench`."""
+
+import argparse
+from typing import Any
+
+EPILOG = """examples:
+  facevox bench list                                    the tables, what each needs
+  facevox bench speakingfaces_table4 --data O --runs W  one table: published, measured, difference, 95 % interval
+  facevox bench speakingfaces_table4 --data O --runs W --slices   also by gender, age, position, .. and largest gaps
+  facevox bench learn --out W                           do the models learn? on made-up people, from forge to score
+
+A row without its checkpoint is "not measured", with the command that trains it. Under every table stand its controls:
+chance by formula and by shuffled labels, an oracle, and whether anything of the test occurs in training; a result whose
+control fails is printed with WARNING. Intervals are of people drawn with replacement, since samples of one are alike.
+* marks a published number that contradicts its own paper; the reason stands below the table."""
+
+GIVEN = ("as_published", "slices", "embeddings", "leave_one_out", "gallery", "metric", "tolerance")
+"""Options that every table is given; see BenchOptions."""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    from .benchmarks.core.catalogue import benches
+
+    parser.description = (
+        "One published table beside values measured here, with intervals and controls.\n"
+        f"tables: {', '.join(benches())}\n\n"
+        "`facevox bench learn --out W` shows that the models learn: it forges people, builds, trains and scores each\n"
+        "through the command line, once more with voices that fit no face; the same command goes on where it "
+        "stopped.\nExit code 1 when a row does not reach what is wanted."
+    )
+    parser.epilog = EPILOG
+    parser.add_argument("name", help="a table, or list, or learn", metavar="TABLE")
+    parser.add_argument("--data", default="", help="a built dataset folder")
+    parser.add_argument("--runs", default="", help="the folder that `facevox train --out` wrote")
+    parser.add_argument("--as-published", action="store_true", help="noise wraps around, as in the authors' code")
+    parser.add_argument("--slices", action="store_true", help="also by what is known of the samples, largest gaps last")
+    parser.add_argument("--format", choices=("text", "markdown", "json"), default="text", help="how to print it")
+    _add_recognition(parser.add_argument_group("recognition, which needs no --data"))
+    learn = parser.add_argument_group("learn")
+    learn.add_argument(
+        "--out", default="", help="folder for people, checkpoints and learn.json; new, or of this command"
+    )
+    learn.add_argument("--rows", default="", help="only these, as in gender,rcgan (default: all)")
+    learn.add_argument("--short", action="store_true", help="in seconds each, for tests; the rows that have it")
+    learn.add_argument("--workers", type=int, default=1, help="processes that forge and build (default: 1)")
+    parser.set_defaults(run=_bench)
+
+
+def _add_recognition(group: Any) -> None:
+    group.add_argument("--embeddings", default="", help="vectors and labels of probes: .npz, .csv or .parquet")
+    group.add_argument("--leave-one-out", action="store_true", help="look every vector up among all others")
+    group.add_argument("--gallery", default="", help="or among those of this table")
+    group.add_argument(
+        "--metric", choices=("euclidean", "cosine"), default="euclidean", help="distance of at most, or cosine above"
+    )
+    group.add_argument("--tolerance", type=float, default=0.0, help="of a match (default: all published ones)")
+
+
+def _bench(options: argparse.Namespace) -> int:
+    if options.name == "list":
+        return _list()
+    if options.name == "learn":
+        return _learn(options)
+    from .api import bench
+
+    if not options.data and not options.embeddings:
+        raise ValueError("bench needs --data, a built dataset folder (recognition: --embeddings)")
+    table = bench(options.name, options.data, options.runs, **{name: getattr(options, name) for name in GIVEN})
+    print({"text": table.text, "markdown": table.markdown, "json": table.json}[options.format]())
+    return 0
+
+
+def _list() -> int:
+    from .benchmarks.core.catalogue import entries
+
+    known = entries()
+    print(*(entry.line for entry in known if not entry.apart), sep="\n")
+    print(*("", "on their own:", *(f"{entry.line}; {entry.apart}" for entry in known if entry.apart)), sep="\n")
+    return 0
+
+
+def _learn(options: argparse.Namespace) -> int:
+    from .benchmarks.learn import LearnOptions, run, told
+
+    if not options.out:
+        raise ValueError("bench learn needs --out, a folder for people, checkpoints and the report")
+    rows = tuple(filter(None, options.rows.split(",")))
+    learned = run(LearnOptions(options.out, rows, options.short, options.workers), told)
+    print({"text": learned.text, "markdown": learned.markdown, "json": learned.json}[options.format]())
+    return 0 if learned.passed else 1

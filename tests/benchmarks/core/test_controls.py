@@ -1,0 +1,148 @@
+"""Controls and slices: chance, oracle, leakage, accuracy by fact, for any table that gives its outcomes."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pytest
+from facevox.benchmarks.core.bench import BenchOptions
+from facevox.benchmarks.core.controls import Control, chance_by_formula, chance_by_shuffling, classification
+from facevox.benchmarks.core.examine import examined
+from facevox.benchmarks.core.leakage import NEAR, difference_hash, leakage
+from facevox.benchmarks.core.outcomes import Outcomes
+from facevox.benchmarks.core.slices import named, sliced
+from facevox.benchmarks.core.table import Table
+from facevox.loaders.folder import Folder
+
+RANDOM = np.random.default_rng(0)
+
+
+def outcomes(count: int = 300, right: float = 0.8, people: int = 30) -> Outcomes:
+    truth = (np.arange(count) % people % 3 == 0).astype(int)
+    predicted = np.where(RANDOM.random(count) < right, truth, 1 - truth)[None]
+    keys = np.array([f"k{i:04d}" for i in range(count)])
+    return Outcomes(
+        ("1", "test"), "test", keys, (predicted[0] == truth).astype(float), np.arange(count) % people, truth, predicted
+    )
+
+
+def test_chance_by_formula_is_what_shuffling_gives():
+    one = outcomes()
+    said = one.predicted[0].mean() * one.truth.mean() + (1 - one.predicted[0].mean()) * (1 - one.truth.mean())
+    assert chance_by_formula(one) == pytest.approx(said)
+    mean, error = chance_by_shuffling(one)
+    assert abs(mean - said) < 4 * error < 0.02
+    assert all(control.passed for control in classification(one))
+
+
+def test_a_metric_that_counts_wrongly_fails_its_oracle():
+    one = outcomes()
+    chance, oracle = classification(replace(one, merit=np.ones(len(one.keys))))
+    assert chance.passed
+    assert not oracle.passed
+    table = Table("T", ("a",), (), controls=(oracle,))
+    assert "WARNING: control, oracle, 1, test" in table.text()
+    assert "WARNING" in table.markdown()
+
+
+def test_outcomes_of_unequal_lengths_are_refused():
+    with pytest.raises(ValueError, match="arrays of"):
+        replace(outcomes(), merit=np.ones(3))
+
+
+def test_nothing_leaks_between_the_splits_of_a_folder(built):
+    found = leakage(built["tar"], "test")
+    assert found
+    assert all(control.passed for control in found)
+    assert any("pictures visual.webp of utterances" in control.found for control in found)
+
+
+def test_a_leak_is_found_in_people_media_and_pictures(built, monkeypatch):
+    folder = Folder(built["tar"].path)
+    rows = folder.index.to_pylist()
+    first = next(r for r in rows if (r["config"], r["split"]) == ("utterances", "train"))
+    rows.append({**first, "key": first["key"] + "-again", "split": "test"})
+    folder.index = pa.Table.from_pylist(rows, schema=folder.index.schema)
+    monkeypatch.setattr(Folder, "digest", "another")
+    failed = [control.found for control in leakage(folder, "test") if not control.passed]
+    for kind in ("people", "source files", "media", "pictures visual.webp of utterances"):
+        assert any(kind in words for words in failed), kind
+
+
+def test_hashes_are_near_for_the_same_picture_and_far_for_others(real_or_made):
+    first, second = real_or_made
+    again = cv2.imdecode(cv2.imencode(".jpg", first, [cv2.IMWRITE_JPEG_QUALITY, 60])[1], cv2.IMREAD_COLOR)
+    smaller = cv2.resize(first, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
+
+    def apart(a, b):
+        return int(np.bitwise_count(difference_hash(a) ^ difference_hash(b)).sum())
+
+    assert apart(first, again) <= NEAR
+    assert apart(first, smaller) <= NEAR
+    assert apart(first, second) > NEAR
+
+
+@pytest.fixture
+def real_or_made(built):
+    folder = built["tar"]
+    rows = [r for r in folder.index.select(["key", "config", "identity"]).to_pylist() if r["config"] == "utterances"]
+    other = next(row for row in rows if row["identity"] != rows[0]["identity"])
+    return [
+        next(folder.fetch([row["key"]], ("visual.webp",), 1, "utterances"))["visual.webp"][0]
+        for row in (rows[0], other)
+    ]
+
+
+def test_slices_are_plain_means_and_their_largest_gap():
+    one = outcomes(600)
+    gender = ["Male" if who % 2 else "Female" for who in one.groups]
+    age = [18 + int(who) for who in one.groups]
+    by = {found.fact: found for found in sliced(one, {"gender": gender, "age": age, "snr_db": [None] * 600})}
+    assert set(by) == {"gender", "age"}
+    for part in by["gender"].parts:
+        chosen = np.array(gender) == part.value
+        assert part.accuracy == pytest.approx(100 * one.merit[chosen].mean())
+        assert part.groups == 15
+        assert part.interval.low <= part.accuracy <= part.interval.high
+    assert [part.value for part in by["age"].parts] == ["below 25", "25 to 35", "35 or more"]
+    accuracies = [part.accuracy for part in by["age"].parts]
+    assert by["age"].points == pytest.approx(max(accuracies) - min(accuracies))
+    assert by["age"].gap.low <= by["age"].points <= by["age"].gap.high
+    assert "largest gap" in list(by["gender"].lines())[-1]
+
+
+def test_names_of_parts():
+    assert named("accessories", "None") == "None"
+    assert named("accessories", ["Glasses", "Hat"]) == "Glasses; Hat"
+    assert [named("snr_db", value) for value in (5, 10, 29.9, 30, None)] == [
+        "below 10",
+        "10 to 20",
+        "20 to 30",
+        "30 or more",
+        None,
+    ]
+
+
+def test_a_table_with_outcomes_is_examined_without_a_line_of_its_own(built):
+    folder = built["tar"]
+    rows = [r for r in folder.index.to_pylist() if (r["config"], r["split"]) == ("utterances", "test")]
+    truth = np.array([row["gender"] == "Male" for row in rows]).astype(int)
+    own = Outcomes(
+        ("1", "test"),
+        "test",
+        np.array([row["key"] for row in rows]),
+        np.ones(len(rows)),
+        np.array([row["identity"] for row in rows]),
+        truth,
+        truth[None],
+        "utterances",
+    )
+    judge = Control("judge", "dlib", "4.5 % of pairs of real faces are told wrongly", True)
+    table = examined(Table("T", ("ID", "split"), (), outcomes=(own,), controls=(judge,)), folder, slices=True)
+    assert {control.name for control in table.controls} == {"judge", "chance", "oracle", "leakage"}
+    assert "position" in {found.fact for found in table.slices} or len({row["identity"] for row in rows}) < 2
+    lost = replace(own, keys=np.array(["none", *own.keys[1:]]))
+    with pytest.raises(ValueError, match="key none is not in the index"):
+        examined(Table("T", ("ID", "split"), (), outcomes=(lost,)), folder, slices=True)
+    assert BenchOptions(folder.path).slices is False
