@@ -23,7 +23,10 @@ def table(tmp_path_factory):
 def test_the_command_prints_all_published_tolerances(table, capsys):
     assert main(["bench", "recognition", "--embeddings", str(table), "--leave-one-out", "--format", "json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert {row["tolerance"] for row in told["rows"]} == {"0.35", "0.40", "0.45", "0.50", "0.55", "0.60"}
+    assert {row["tolerance"] for row in told["rows"]} == {"0.35", "0.40", "0.45", "0.50", "0.55", "0.60", "pairs"}
+    verified = {row["score"]: row for row in told["rows"] if row["tolerance"] == "pairs"}
+    assert verified["AUC"]["measured"]["value"] == 1 and verified["AUC"]["measured"]["count"] == 24 * 23 // 2
+    assert verified["equal error"]["published"] == 0.0447 and verified["equal error"]["measured"]["value"] == 0
     first = {row["score"]: row for row in told["rows"] if row["tolerance"] == "0.45"}
     assert first["TP"]["published"] == 1118 and first["TP"]["measured"]["value"] == 24
     assert first["TP"]["difference"] is None, "over other people than the published ones"

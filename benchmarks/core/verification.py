@@ -1,0 +1,159 @@
+"""Same person or not, of pairs: area under the curve, equal error, and the threshold that is best by a rule."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .metrics import COVERED, Interval, unit
+
+MOST_PAIRS = 8_000_000
+"""More are drawn by chance; the 3,808 faces of the voice-GAN's search make 7,248,528."""
+TAUS = np.arange(30, 100) / 100
+"""The voice-GAN's grid: 0.30 to 0.99."""
+METRICS = ("euclidean", "squared", "cosine")
+RESAMPLES = 200
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Distances of P pairs, and the two people of each as places in `people`; smaller is more alike."""
+
+    people: NDArray[np.str_]
+    distances: NDArray[np.float64]
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+
+    @property
+    def same(self) -> NDArray[np.bool_]:
+        """(P,) True where both are of one person."""
+        return np.asarray(self.first == self.second)
+
+
+def pairs(vectors: NDArray[Any], labels: NDArray[Any], metric: str, most: int = MOST_PAIRS, seed: int = 0) -> Pairs:
+    """All unordered pairs of rows of (N, D), or `most` different ones drawn by `seed`; cosine: 1 minus it.
+
+    Raises ValueError for an unknown metric, or where there is no pair of one person or none of two.
+    """
+    if metric not in METRICS:
+        raise ValueError(f"metric {metric!r}: expected one of {', '.join(METRICS)}")
+    people, member = np.unique(labels, return_inverse=True)
+    left, right = np.triu_indices(len(vectors), 1)
+    if len(left) > most:
+        kept = np.sort(np.random.default_rng(seed).choice(len(left), most, replace=False, shuffle=False))
+        left, right = left[kept], right[kept]
+    if len(people) < 2 or not (member[left] == member[right]).any():
+        raise ValueError("pairs of the same and of different people are needed; some person must have two vectors")
+    rows = unit(vectors) if metric == "cosine" else np.asarray(vectors, np.float64)
+    distances = np.empty(len(left))
+    starts = np.searchsorted(left, np.arange(len(rows) + 1))
+    for one, (start, end) in enumerate(pairwise(starts)):
+        others = rows[right[start:end]]
+        distances[start:end] = 1 - others @ rows[one] if metric == "cosine" else ((others - rows[one]) ** 2).sum(1)
+    return Pairs(people, np.sqrt(distances) if metric == "euclidean" else distances, member[left], member[right])
+
+
+# --- over all thresholds ---
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Shares accepted at rising thresholds, from none to all: (K,) each, linear between."""
+
+    thresholds: NDArray[np.float64]
+    false_accepts: NDArray[np.float64]
+    true_accepts: NDArray[np.float64]
+
+    @property
+    def area(self) -> float:
+        """Chance that a pair of one person is nearer than one of two people; equal ones count half."""
+        return float(np.trapezoid(self.true_accepts, self.false_accepts))
+
+    @property
+    def equal_error(self) -> tuple[float, float]:
+        """Where as many pairs of two people are accepted as pairs of one are refused: that share, and the threshold."""
+        gap = self.false_accepts - (1 - self.true_accepts)
+        at = int(np.argmax(gap >= 0))
+        before, after = gap[at - 1], gap[at]
+        share = -before / (after - before)
+        rate = self.false_accepts[at - 1] + share * (self.false_accepts[at] - self.false_accepts[at - 1])
+        threshold = self.thresholds[at] if at == 1 else np.interp(share, (0, 1), self.thresholds[at - 1 : at + 1])
+        return float(rate), float(threshold)
+
+
+def curve(found: Pairs) -> Curve:
+    """The curve of all pairs."""
+    return _Sorted(found).curve(np.ones(len(found.people)))
+
+
+def intervals(found: Pairs, seed: int = 0, resamples: int = RESAMPLES) -> tuple[Interval, Interval]:
+    """95 % of area and equal error when people are drawn with replacement, somebody drawn twice as two people."""
+    ordered, random = _Sorted(found), np.random.default_rng(seed)
+    areas: list[float] = []
+    errors: list[float] = []
+    while len(areas) < resamples:
+        times = np.bincount(random.integers(0, len(found.people), len(found.people)), minlength=len(found.people))
+        if (drawn := ordered.curve(times)).true_accepts[-1] > 0:
+            areas.append(drawn.area)
+            errors.append(drawn.equal_error[0])
+    ends = ((1 - COVERED) / 2, (1 + COVERED) / 2)
+    return Interval(*np.quantile(areas, ends).tolist()), Interval(*np.quantile(errors, ends).tolist())
+
+
+class _Sorted:
+    """Pairs by distance, sorted once for all draws of people."""
+
+    def __init__(self, found: Pairs) -> None:
+        self.codes: list[NDArray[np.int64]] = []
+        distances, values = [], np.unique(found.distances)
+        for kind in (~found.same, found.same):
+            order = np.argsort(found.distances[kind], kind="stable")
+            distances.append(found.distances[kind][order])
+            self.codes.append((found.first * len(found.people) + found.second)[kind][order])
+        # Between two pairs of one person the curve is a straight line: only its corners are kept.
+        near = np.searchsorted(distances[1], values, "right")
+        steps = np.diff(near, prepend=0) > 0
+        corners = steps | np.append(steps[1:], True)
+        self.thresholds = values[corners]
+        self.ends = [np.searchsorted(part, self.thresholds, "right") for part in distances]
+
+    def curve(self, times: NDArray[Any]) -> Curve:
+        """With each person as often as `times` says, 0 for not at all."""
+        weights = np.outer(times, times).astype(np.float64)
+        np.fill_diagonal(weights, times)
+        shares = []
+        for codes, ends in zip(self.codes, self.ends, strict=True):
+            counts = np.append(0, np.cumsum(weights.ravel()[codes]))
+            shares.append(np.append(0, counts[ends] / max(counts[-1], 1)))
+        return Curve(np.append(-np.inf, self.thresholds), *shares)
+
+
+# --- at one threshold ---
+
+
+@dataclass(frozen=True)
+class TauSearch:
+    """Of each threshold (K,): share of pairs told rightly, and F1 of "same"."""
+
+    taus: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+    f1: NDArray[np.float64]
+    always_different: float
+    """Accuracy of saying "different" to every pair."""
+
+    def best(self, by: str = "accuracy") -> int:
+        """Place of the best threshold by `accuracy` or `f1`, the smallest of equals. Raises ValueError otherwise."""
+        if by not in ("accuracy", "f1"):
+            raise ValueError(f"best by {by!r}: expected accuracy or f1")
+        return int(np.argmax(self.accuracy if by == "accuracy" else self.f1))
+
+
+def tau_search(distances: NDArray[Any], same: NDArray[np.bool_], taus: NDArray[np.float64] = TAUS) -> TauSearch:
+    """Say "same" below each threshold, of (P,) distances and truths (voice-GAN, figure 4)."""
+    near, far = np.sort(distances[same]), np.sort(distances[~same])
+    true, false = np.searchsorted(near, taus), np.searchsorted(far, taus)
+    accuracy = (true + len(far) - false) / len(distances)
+    f1 = 2 * true / np.maximum(true + false + len(near), 1)
+    return TauSearch(taus, accuracy, f1, len(far) / len(distances))
