@@ -158,6 +158,19 @@ def matching(anchors: NDArray[Any], own: NDArray[Any], others: NDArray[Any]) -> 
     return np.asarray((near <= far).all(1) / (1 + (near == far).sum(1)), np.float64)
 
 
+def area_under_curve(scores: NDArray[Any], same: NDArray[Any]) -> float:
+    """Chance that a score (N,) of a `same` pair, (N,) True, is above one of another pair, a tie 1/2: the AUC.
+
+    Raises ValueError unless there are pairs of both kinds.
+    """
+    positive = np.asarray(same, bool)
+    if positive.all() or not positive.any():
+        raise ValueError(f"{positive.sum()} pairs of one person and {(~positive).sum()} others: expected both kinds")
+    ordered = np.sort(np.asarray(scores)[~positive])
+    below, not_above = (np.searchsorted(ordered, np.asarray(scores)[positive], side) for side in ("left", "right"))
+    return float((below + not_above).mean() / 2 / len(ordered))
+
+
 def absolute_difference(predicted: NDArray[Any], truth: NDArray[Any]) -> float:
     """SF2F's L1: the sum over dimensions of |u - p|, mean over rows; 25.5 for random unit vectors of 512."""
     return float(np.abs(predicted - truth).sum(1).mean())

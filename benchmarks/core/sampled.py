@@ -1,0 +1,181 @@
+"""Trials drawn as VFMR drew them, and what vectors score on trials: the protocol that `exact` does without."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...models.core.triplets import confidence
+from .embeddings import Embeddings, Vectors, by_identity
+from .metrics import average_precision, matching, unit
+from .trials import Trials, without_crop_scale
+
+IDENTITIES, VOICES, FACES = 4, 4, 8
+"""Of a test batch (VFMR 5.1): 3,072 triplets."""
+STEPS = 1000
+"""Batches; VFMR1 was tested with 10,000."""
+TUPLES = 10_000
+AT_ONCE = 256
+"""Batches that are computed together; changes no number."""
+
+
+def draw_batches(embeddings: Embeddings, steps: int = STEPS, seed: int = 0) -> Trials:
+    """Batches of three men and a woman and of three women and a man by turns: half the triplets of one gender.
+
+    Who has fewer voices or faces than are drawn gives some again. Raises ValueError for fewer than three of a gender.
+    """
+    random, genders = np.random.default_rng(seed), embeddings.genders
+    pools = [np.flatnonzero(genders == name) for name in ("male", "female")]
+    if min(map(len, pools)) < 3:
+        raise ValueError(f"{len(pools[0])} men and {len(pools[1])} women: batches of 3:1 need three of each")
+    heard, seen = (by_identity(part.identities) for part in (embeddings.voices, embeddings.faces))
+    rows = []
+    for step in range(steps):
+        three, one = pools[step % 2], pools[1 - step % 2]
+        chosen = [*random.choice(three, 3, replace=False), random.choice(one)]
+        voices = [key for who in chosen for key in _draw(embeddings.voices, heard[who], VOICES, random)]
+        faces = [key for who in chosen for key in _draw(embeddings.faces, seen[who], FACES, random)]
+        rows.append(([embeddings.people[who] for who in chosen], voices, faces))
+    return Trials.of(f"1:2, {steps} batches, seed {seed}", "batches", rows)
+
+
+def draw_tuples(embeddings: Embeddings, n: int, count: int = TUPLES, seed: int = 0) -> Trials:
+    """A voice and a face of each of n different people, `count` times; the first one's voice is asked.
+
+    Raises ValueError for more than the people there are.
+    """
+    if not 2 <= n <= len(embeddings.people):
+        raise ValueError(f"1:{n} of {len(embeddings.people)} identities: expected at least two and as many people")
+    random = np.random.default_rng(seed)
+    heard, seen = (by_identity(part.identities) for part in (embeddings.voices, embeddings.faces))
+    rows = []
+    for _ in range(count):
+        chosen = random.permutation(len(embeddings.people))[:n]
+        voices = [key for who in chosen for key in _draw(embeddings.voices, heard[who], 1, random)]
+        faces = [key for who in chosen for key in _draw(embeddings.faces, seen[who], 1, random)]
+        rows.append((voices, faces))
+    return Trials.of(f"1:{n}, {count} tuples, seed {seed}", "tuples", rows)
+
+
+def _draw(vectors: Vectors, own: NDArray[np.int64], count: int, random: np.random.Generator) -> list[str]:
+    rows = random.choice(own, count, replace=len(own) < count)
+    return [str(key) for key in vectors.keys[rows]]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What vectors make of matching trials: `right` (N,) of each, in 0 to 1, and the person asked for, (N,)."""
+
+    right: NDArray[np.float64]
+    asked: NDArray[np.str_]
+    each: int
+    """Triplets or tuples that one of `right` is the mean of."""
+
+    @property
+    def accuracy(self) -> float:
+        """Over all trials alike."""
+        return float(self.right.mean())
+
+    @property
+    def trials(self) -> int:
+        """n: triplets or tuples."""
+        return len(self.right) * self.each
+
+    def confidence(self, people: int) -> float:
+        """VFMR's T = N ln K of so many identities (`models.core.triplets.confidence`)."""
+        return confidence(people, self.trials)
+
+
+class Asked:
+    """Embeddings by the keys of trials."""
+
+    def __init__(self, embeddings: Embeddings) -> None:
+        self.embeddings = embeddings
+        self.voices, self.faces = unit(embeddings.voices.values), unit(embeddings.faces.values)
+
+    @cached_property
+    def _places(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        heard, seen = (part.keys.tolist() for part in (self.embeddings.voices, self.embeddings.faces))
+        bare = {without_crop_scale(key): at for at, key in enumerate(seen)}
+        return {key: at for at, key in enumerate(heard)}, bare | {key: at for at, key in enumerate(seen)}
+
+    def places(self, kind: int, keys: list[str]) -> NDArray[np.int64]:
+        """Rows of voices (kind 0) or faces (1). Raises ValueError for a key without a vector."""
+        known = self._places[kind]
+        if lacking := next((key for key in keys if key not in known), None):
+            raise ValueError(
+                f"no vector of the {('voice', 'face')[kind]} {lacking!r} that the trials name: they are of other "
+                "samples. Draw them anew, or give the embeddings they were drawn from"
+            )
+        return np.array([known[key] for key in keys], np.int64)
+
+    def batches(self, trials: Trials) -> Answered:
+        """All triplets of every batch; one value for each person of a batch, batch after batch. Raises ValueError for another kind."""
+        rows, found = iter(_of(trials, "batches")), list[NDArray[np.float64]]()
+        asked: list[str] = []
+        while part := list(islice(rows, AT_ONCE)):
+            size = len(part)
+            heard, seen = (
+                self.places(kind, [key for row in part for key in row[1 + kind]]).reshape(size, IDENTITIES, -1)
+                for kind in (0, 1)
+            )
+            scores = np.einsum("sivd,sjfd->sijvf", self.voices[heard], self.faces[seen], optimize=True)
+            shares = np.empty((size, IDENTITIES))
+            for one in range(IDENTITIES):
+                own = scores[:, one, one][:, None, :, :, None]
+                far = scores[:, one, [other for other in range(IDENTITIES) if other != one]][:, :, :, None]
+                shares[:, one] = ((own > far) + 0.5 * (own == far)).mean((1, 2, 3, 4))
+            found.append(shares.ravel())
+            asked += [name for row in part for name in row[0]]
+        each = (IDENTITIES - 1) * VOICES * FACES**2
+        return Answered(np.concatenate(found), np.array(asked), each)
+
+    def tuples(self, trials: Trials, n: int) -> Answered:
+        """1:n by the first n of every tuple. Raises ValueError for another kind or shorter tuples."""
+        rows = _of(trials, "tuples")
+        if short := [len(row[1]) for row in rows if len(row[1]) < n]:
+            raise ValueError(f"trials {trials.name}: a tuple of {short[0]}, expected {n} or more")
+        voice = self.places(0, [row[0][0] for row in rows])
+        faces = self.places(1, [key for row in rows for key in row[1][:n]]).reshape(-1, n)
+        right = matching(self.voices[voice], self.faces[faces[:, 0]], self.faces[faces[:, 1:]])
+        return Answered(right, self.embeddings.voices.identities[voice], 1)
+
+    def pairs(self, trials: Trials) -> tuple[Answered, Answered]:
+        """vfal-eva's matching: the first person's face for their voice, and their voice for their face."""
+        rows = _of(trials, "matching")
+        first, second = ((self._column(0, rows, at), self._column(1, rows, at + 1)) for at in (1, 4))
+        asked = np.array([row[0] for row in rows])
+        found = (
+            matching(self.voices[first[0]], self.faces[first[1]], self.faces[second[1]][:, None]),
+            matching(self.faces[first[1]], self.voices[first[0]], self.voices[second[0]][:, None]),
+        )
+        return Answered(found[0], asked, 1), Answered(found[1], asked, 1)
+
+    def verification(self, trials: Trials) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Cosines (N,) and whether voice and face are of one person (N,), for `metrics.area_under_curve`."""
+        rows = _of(trials, "verification")
+        heard, seen = self._column(0, rows, 0), self._column(1, rows, 1)
+        return (self.voices[heard] * self.faces[seen]).sum(1), np.array([bool(row[2]) for row in rows])
+
+    def retrieval(self, trials: Trials) -> tuple[float, float]:
+        """mAP of faces for voices and of voices for faces, mean over the groups."""
+        found, rows = [], _of(trials, "retrieval")
+        for group in sorted({row[0] for row in rows}):
+            own = [row for row in rows if row[0] == group]
+            who = np.array([row[3] for row in own])
+            heard, seen = self.voices[self._column(0, own, 1)], self.faces[self._column(1, own, 2)]
+            found.append([average_precision(heard, who, seen, who), average_precision(seen, who, heard, who)])
+        forth, back = (float(np.mean([group[way].mean() for group in found])) for way in (0, 1))
+        return forth, back
+
+    def _column(self, kind: int, rows: list[tuple[str, ...]], at: int) -> NDArray[np.int64]:
+        return self.places(kind, [row[at] for row in rows])
+
+
+def _of(trials: Trials, kind: str) -> list[tuple[str, ...]]:
+    if trials.kind != kind:
+        raise ValueError(f"trials {trials.name}: {trials.kind}, expected {kind}")
+    return trials.rows
