@@ -231,6 +231,7 @@ class Gender(Model):
     """One encoder per stream, their vectors side by side, one linear layer."""
 
     name = "gender"
+    merit = "accuracy"
     options_type = GenderOptions
     epochs = 200
     batch_size = 256

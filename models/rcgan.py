@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .core.model import Batch, Calling, Inputs, Model, ModelOptions, Portable, Pretrained, check_fields
+from .core.model import LIKENESS, Batch, Calling, Inputs, Model, ModelOptions, Portable, Pretrained, check_fields
 from .core.rcgan_networks import BANDS, FRAMES, SIDE, Autoencoder, Discriminator, Generator, VoiceClassifierNetwork
 from .core.segment_inputs import SegmentInputs
 from .core.speech_to_face import WARNING
@@ -78,6 +78,7 @@ class Rcgan(Model):
     """A frozen voice classifier's vector to the face of its class."""
 
     name = "rcgan"
+    merit = LIKENESS
     options_type = RcganOptions
     epochs = 5000
     batch_size = 4

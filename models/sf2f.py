@@ -11,7 +11,7 @@ from .core.drawing_inputs import WINDOW, DrawingInputs, DrawingOptions, Sounds, 
 from .core.face_discriminators import IdentityDiscriminator, PictureDiscriminator
 from .core.face_losses import perceptual, real_or_made
 from .core.inception_resnet import InceptionResnetV1
-from .core.model import Batch, Calling, Model, Portable, Pretrained
+from .core.model import LIKENESS, Batch, Calling, Model, Portable, Pretrained
 from .core.picture_space import IMAGENET
 from .core.sf2f_networks import DIMENSION, FaceDecoder, Fuser, VoiceEncoder
 from .core.sf2f_schedule import STEPS as FIRST_STEPS
@@ -93,6 +93,7 @@ class Sf2f(Model):
     """Encoder, decoder and discriminators in the first stage; in the second these are given, and the fuser learns."""
 
     name = "sf2f"
+    merit = LIKENESS
     options_type = Sf2fOptions
     epochs = 0
     batch_size = 256

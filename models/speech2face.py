@@ -141,6 +141,7 @@ class Speech2face(Model):
     """The voice encoder, by Adam."""
 
     name = "speech2face"
+    merit = "likeness ((1 + cosine) / 2)"
     options_type = Speech2faceTrainingOptions
     # About 30 epochs of 20 minutes in the paper; stop earlier with --patience.
     epochs = 30

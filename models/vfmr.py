@@ -98,6 +98,7 @@ class Vfmr(Model):
     """
 
     name = "vfmr"
+    merit = "1:2 matching in batches"
     options_type = VfmrOptions
     epochs = 0
     steps = 70_000

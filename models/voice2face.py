@@ -10,7 +10,7 @@ from torch.nn import functional
 from .core.drawing_inputs import WINDOW, DrawingInputs, DrawingOptions, Sounds, cropped, spectrogram
 from .core.face_discriminators import PlainIdentityDiscriminator, Voice2FaceDiscriminator
 from .core.face_losses import real_or_made
-from .core.model import Batch, Calling, Model, Portable, Pretrained
+from .core.model import LIKENESS, Batch, Calling, Model, Portable, Pretrained
 from .core.picture_space import IMAGENET, SYMMETRIC, PictureSpace
 from .core.sf2f_networks import PlainEncoder, TransposedDecoder
 from .core.sf2f_schedule import STEPS, fading
@@ -94,6 +94,7 @@ class Voice2Face(Model):
         self.numbers = {name: number for number, name in enumerate(people)}
         self.speaking, self.original = options.stage == "encoder", options.preset == "v2f_original"
         own = PlainEncoder(self.preset.bands, self.preset.dimension, options.width)
+        self.merit = "accuracy of speakers" if self.speaking else LIKENESS
         if self.speaking:
             self.encoder: nn.Module = own
             self.speakers = nn.Linear(self.preset.dimension, len(people))

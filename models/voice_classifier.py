@@ -34,6 +34,7 @@ class VoiceClassifier(Model):
     """Cross-entropy of segments and the penalty on dense weights, by Adam."""
 
     name = "voice_classifier"
+    merit = "accuracy"
     options_type = VoiceClassifierOptions
     epochs = 200
     batch_size = 4

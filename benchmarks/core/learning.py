@@ -35,6 +35,7 @@ from ...loaders.names import nearest
 from ...models.core.checkpoint import FORMAT, restore
 from ...models.core.device import choose
 from ...models.core.evaluate import Results, evaluate
+from ...models.core.model import PeopleInputs
 from ...models.core.reading import Reading
 
 PREFIX = "learning_"
@@ -71,8 +72,10 @@ class Exam:
     def results(self, training: str, split: str, batch_size: int = 32) -> Results:
         """What the trained model's `evaluate` says of every sample of a split, on the CPU."""
         model, state = restore(self.best[training])
-        config = "" if "," in state["config"] else state["config"]
-        reading = Reading(Folder(self.data), model.inputs(), config=config, batch_size=batch_size)
+        inputs = model.inputs()
+        # Inputs of people name their configs themselves, be it one.
+        config = "" if isinstance(inputs, PeopleInputs) else state["config"]
+        reading = Reading(Folder(self.data), inputs, config=config, batch_size=batch_size)
         return evaluate(model, reading.stream(split), choose("cpu", "fp32"))
 
 

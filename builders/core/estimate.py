@@ -11,7 +11,7 @@ from pathlib import Path
 from .builder import Unit
 from .plan import Plan, ShardSpec
 from .ranks import loads
-from .run import BuildOptions, empty_configs, make_plan
+from .run import BuildOptions, check_found, empty_configs, make_plan
 from .shard import ShardJob, ShardResult, build
 from .store import destination
 
@@ -179,8 +179,9 @@ def survey(options: BuildOptions, anywhere: bool = False) -> Estimate:
 
     `anywhere` leaves the disk of `options.out` out of account.
     """
-    _, raw, plan = make_plan(options)
+    builder, raw, plan = make_plan(options)
     raw.close()
+    check_found(options, builder, plan)
     found = Estimate(options, plan)
     for shard in plan.shards:
         for unit in shard.units:

@@ -76,6 +76,14 @@ def make_plan(options: BuildOptions) -> tuple[Builder, Folder, Plan]:
     return builder, raw, make(found, chosen, options.shard_mb << 20)
 
 
+def check_found(options: BuildOptions, builder: Builder, plan: Plan) -> None:
+    """Raise FileNotFoundError, with what is known of the reason, for a plan without a shard."""
+    if not plan.shards:
+        wanted = f"nobody is left by --subjects {options.release.subjects}" if options.release.subjects else ""
+        reasons = wanted or "; ".join(sorted({r.reason for r in plan.rejections})[:3]) or "no file fits its layout"
+        raise FileNotFoundError(f"{options.raw}: nothing of {builder.title} to build here ({reasons})")
+
+
 def limited(found: Iterator[Unit | Rejection], limit: int) -> Iterator[Unit | Rejection]:
     """The first `limit` units of each split, in key order; all when 0."""
     if not limit:
@@ -114,10 +122,7 @@ def run(options: BuildOptions, progress: Callable[[int, int], Progress] | None =
     builder, raw, fresh = make_plan(options)
     raw.close()
     close_releases()
-    if not fresh.shards:
-        wanted = f"nobody is left by --subjects {options.release.subjects}" if options.release.subjects else ""
-        reasons = wanted or "; ".join(sorted({r.reason for r in fresh.rejections})[:3]) or "no file fits its layout"
-        raise FileNotFoundError(f"{options.raw}: nothing of {builder.title} to build here ({reasons})")
+    check_found(options, builder, fresh)
     to = destination(options.out)
     out, store = to.folder, to.store
     if store and options.world:

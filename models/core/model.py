@@ -153,6 +153,10 @@ class Calling(nn.Module):
         return self.function(*tensors)
 
 
+LIKENESS = "likeness (1 - mean absolute error)"
+"""Merit of models that draw pictures, told to people."""
+
+
 class Model(nn.Module, ABC):
     """A network that steps its own optimizers; it knows nothing of paths, devices, loops or metrics."""
 
@@ -170,6 +174,8 @@ class Model(nn.Module, ABC):
     """Submodules that training alone needs, as discriminators and frozen judges: an exported model has them not."""
     passing: ClassVar[tuple[str, ...]] = ()
     """Submodules that hold samples, as pictures of people, from one step to the next: only last.pt keeps them."""
+    merit: str = "merit"
+    """What `evaluate` calls merit, in words, such as "accuracy"; a constant, or by what options choose."""
     warning: ClassVar[str] = ""
     """What everybody who uses the model must be told, in its help and its card; empty where nothing needs saying."""
 

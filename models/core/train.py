@@ -54,6 +54,8 @@ class Report:
     best: float
     best_epoch: int
     history: tuple[dict[str, Any], ...]
+    measure: str
+    """What `best` is, and over which split, in words."""
     remarks: tuple[str, ...] = ()
     """Of people that the data have too little of, in words."""
 
@@ -67,7 +69,9 @@ class Report:
             f"{last['samples_per_second']:,.1f} samples/s, {100 * last['waiting']:.0f} % of the time waiting for data"
         )
         left = f"; {last['dropped']} samples too short, left out" if last["dropped"] else ""
-        best = "" if math.isnan(self.best) else f"best on validation: {100 * self.best:.1f} % (epoch {self.best_epoch})"
+        best = (
+            "" if math.isnan(self.best) else f"best {self.measure}: {100 * self.best:.1f} % (epoch {self.best_epoch})"
+        )
         peak = f"; {last['peak_bytes'] / 2**20:,.0f} MiB at most" if "peak_bytes" in last else ""
         return [line for line in (found, best, f"loss {last['loss']:.4f}; {pace}{peak}{left}", *self.remarks) if line]
 
@@ -94,6 +98,7 @@ def fit(options: TrainOptions, progress: bool = False) -> Report:
         merit if merit >= 0 else math.nan,
         run.progress.best_epoch,
         tuple(run.progress.history),
+        f"{run.model.merit} on {options.validation}",
         tuple(shortage(run.stream)),
     )
 
@@ -227,7 +232,7 @@ class Run:
         # The paper's steps may end inside an epoch, which then ends there.
         total = min(total, now.epoch_steps + self.steps - now.step) if self.steps else total
         found = batches(self.stream)
-        with _bar(f"epoch {now.epoch + 1}/{self.epochs}", total, now.epoch_steps, progress) as bar:
+        with _bar(f"epoch {now.epoch + 1}/{self._epochs_to_come}", total, now.epoch_steps, progress) as bar:
             while now.epoch_steps < total:
                 started = time.perf_counter()
                 batch = self._next(found, stopping)
@@ -251,6 +256,12 @@ class Run:
                 next(found, None)
             self._end_epoch()
         self.save()
+
+    @property
+    def _epochs_to_come(self) -> int:
+        """Epochs in all, as far as the steps allow."""
+        most = self.asked["max_steps"]
+        return min(self.epochs, -(-int(most) // len(self.stream))) if most else self.epochs
 
     def _next(self, found: Iterator[Batch], stopping: threading.Event) -> Batch | None:
         try:

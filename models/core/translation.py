@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...loaders.folder import Frames
-from .model import Batch, Inputs, Model, ModelOptions, Portable, check_fields
+from .model import LIKENESS, Batch, Inputs, Model, ModelOptions, Portable, check_fields
 from .translation_networks import BLOCKS, TranslationGenerator, least_squares
 
 FIELDS = {
@@ -172,6 +172,7 @@ class Translation(Model):
     """A thermal face made visual by a network that never saw the two side by side."""
 
     batch_size = 1
+    merit = LIKENESS
     generator: TranslationGenerator
     passing: ClassVar[tuple[str, ...]] = ("later",)
     limits = (

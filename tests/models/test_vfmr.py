@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from facevox.benchmarks.core.learning import Exam
 from facevox.models.core import checkpoint
 from facevox.models.core.train import TrainOptions, fit
 from facevox.models.core.triplets import matched
@@ -149,6 +150,9 @@ def test_all_stages_one_after_the_other_and_resumed_as_without_a_break(voices_an
     for stage in ("voice", "face"):
         report = fit(replace(base, settings=replace(settings, stage=stage)))
         assert 0 <= report.best <= 1
+        # A stage of one config is examined as well as one of two.
+        exam = Exam(data, {stage: report.home / "best.pt"}, linked=True)
+        assert exam.results(stage, "test", batch_size=2)["merit"].mean() == pytest.approx(report.best, abs=1e-6)
     begun = ",".join(
         f"{part}={tmp_path}/vfmr-{part}-{kind}/seed0/best.pt"
         for part, kind in (("voice", "netvlad"), ("face", "small"))

@@ -77,7 +77,7 @@ def test_a_run_leaves_its_four_files(options, tmp_path):
     assert [f["epoch"] for f in facts] == [1, 2]
     assert all({"loss", "merit", "samples_per_second", "waiting", "lr", "dropped"} <= f.keys() for f in facts)
     assert json.loads((report.home / "config.json").read_text())["options"]["dropout"] == 0.3
-    assert "best on validation" in report.lines()[1]
+    assert report.lines()[1].startswith("best accuracy on validation: ")
     model, state = checkpoint.restore(report.home / "best.pt")
     assert model.variant == "mode6"
     assert state["epoch"] == report.best_epoch
