@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..stages.avspeech_listing import TABLES, hashed, split_of
 from ..stages.voice_face_facts import FORGED_MARK, youtube_key
-from .avspeech_videos import BAD_ROWS, FRAME, ForgeOptions, Segment, Video, plan
+from .avspeech_videos import BAD_ROWS, FRAME, ForgeOptions, Segment, Video, plan, planned
 from .clips import command_text
 from .footage import Encoding, write_video
 from .forging import in_processes, new_release, write_truth
@@ -164,7 +164,7 @@ def _truth(video: Video, held_out: frozenset[str]) -> dict[str, Any]:
 
 
 def _forge_video(out: Path, options: ForgeOptions, number: int) -> int:
-    return _write(out, plan(options)[number], options)
+    return _write(out, planned(options, number), options)
 
 
 def forge(

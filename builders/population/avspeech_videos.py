@@ -136,15 +136,18 @@ def youtube_id(options: ForgeOptions, number: int, odd: str) -> str:
 
 def plan(options: ForgeOptions) -> tuple[Video, ...]:
     """All videos: the plain ones first, then one of each odd kind."""
-    kinds = [""] * options.videos + (list(ODD) if options.odd else [])
-    return tuple(_video(options, number, odd) for number, odd in enumerate(kinds))
+    return tuple(planned(options, number) for number in range(options.videos + len(ODD) * options.odd))
 
 
-def _video(options: ForgeOptions, number: int, odd: str) -> Video:
+def planned(options: ForgeOptions, number: int) -> Video:
+    """One video, counted from 0."""
+    odd = "" if number < options.videos else list(ODD)[number - options.videos]
+    # Ids take the splits in turn: both genders must come in each.
+    first = number + number // len(TENTHS)
     random = np.random.default_rng([options.seed, number, 62])
     count = 2 if odd == "two faces" else 1
     people = tuple(
-        draw(options.seed, 2 * number + who + 1, ("Female", "Male")[(number + who) % 2], options.link)
+        draw(options.seed, 2 * number + who + 1, ("Female", "Male")[(first + who) % 2], options.link)
         for who in range(count)
     )
     segments, at = [], int(random.integers(300, 900))

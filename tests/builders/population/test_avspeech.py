@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from facevox.builders.population.avspeech import ForgeOptions, forge, plan, spoken
 from facevox.builders.population.avspeech_videos import ODD
+from facevox.builders.stages.avspeech_listing import split_of
 from facevox.builders.stages.voice_face_facts import FORGED_MARK
 
 SMALL = ForgeOptions(videos=1, clips=1, seconds=1.0, fps=6, odd=False)
@@ -47,3 +48,9 @@ def test_every_trap_and_every_split_is_in_a_release():
     for video in videos:
         spans = [(segment.start_ms, segment.end_ms) for segment in video.segments]
         assert all(end < start for (_, end), (start, _) in pairwise(spans))
+
+
+def test_both_genders_are_in_every_split():
+    videos = plan(ForgeOptions(videos=8, odd=False))
+    found = {(split_of(video.youtube_id, None), video.people[0].gender) for video in videos}
+    assert found == {(split, gender) for split in ("train", "validation", "test") for gender in ("Female", "Male")}
