@@ -5,7 +5,7 @@ the original, the others are options.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from torch.nn import functional
 from .core.face_vectors import SIZES
 from .core.model import Batch, Inputs, Model, ModelOptions, Portable, Pretrained, check_fields
 from .core.sound import FULL_SCALE, Speech2FaceOptions, repeat, speech2face
-from .core.speech2face_networks import SHORTEST, SpeechEncoder, distillation, unit_distance
+from .core.speech2face_networks import MOMENTUM, SHORTEST, SpeechEncoder, distillation, unit_distance
 from .core.vggface import VGG_FACE_IDENTITIES
 
 VOICE, FACE = "voice.flac", "face_vector.array"
@@ -61,9 +61,14 @@ class Speech2faceTrainingOptions(ModelOptions):
     decay: str = field(
         default="steps",
         metadata={
-            "help": "of the rate; steps: times 0.95 every 10,000; time: as the released code mis-states it",
+            "help": "of the rate; steps: times 0.95 every --decay-steps; time: as the released code mis-states it",
             "choices": DECAYS,
         },
+    )
+    decay_steps: int = field(default=DECAY_STEPS, metadata={"help": "between decays; some 10 for training of minutes"})
+    norm_momentum: float = field(
+        default=MOMENTUM,
+        metadata={"help": "share of a batch in the norms' running statistics; 0.1 settles in some 30 steps"},
     )
     width: float = field(default=1.0, metadata={"help": "layer widths as a share of the paper's"})
     frames: int = field(
@@ -80,6 +85,11 @@ class Speech2faceTrainingOptions(ModelOptions):
             raise ValueError(
                 f"loss total with {self.face_network}: distillation goes through VGG-Face's last layer; take "
                 "--face-network vggface-vgg16, or --loss unit"
+            )
+        if self.decay_steps < 1 or not 0 < self.norm_momentum <= 1:
+            raise ValueError(
+                f"decay_steps {self.decay_steps}, norm_momentum {self.norm_momentum}: expected 1 or more, and above 0 "
+                "to 1"
             )
         if not SHORTEST <= self.frames <= FRAMES or self.width <= 0 or self.temperature <= 0 or self.lr <= 0:
             raise ValueError(
@@ -162,14 +172,14 @@ class Speech2face(Model):
         super().__init__()
         self.options = options.settled()
         self.sound = Speech2FaceOptions(mode="mag_phase" if options.mode == "mag_phase" else "real_imag")
-        self.encoder = SpeechEncoder(options.width, SIZES[options.face_network])
+        self.encoder = SpeechEncoder(options.width, SIZES[options.face_network], options.norm_momentum)
         self.classifier: nn.Linear | None = None
         if options.loss == "total":
             self.classifier = nn.Linear(SIZES[options.face_network], VGG_FACE_IDENTITIES).requires_grad_(False)
         adam = torch.optim.Adam(self.encoder.parameters(), lr=options.lr, betas=(0.5, 0.999))
         self.optimizers["encoder"] = adam
         if options.decay == "steps":
-            self.schedulers["encoder"] = torch.optim.lr_scheduler.StepLR(adam, DECAY_STEPS, STEP_DECAY)
+            self.schedulers["encoder"] = torch.optim.lr_scheduler.StepLR(adam, options.decay_steps, STEP_DECAY)
         else:
             self.schedulers["encoder"] = torch.optim.lr_scheduler.LambdaLR(adam, lambda t: 1 / (1 + TIME_DECAY * t))
 
@@ -199,9 +209,10 @@ class Speech2face(Model):
         return self.options.unit_weight * distance + self.options.distil_weight * distilled
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        spectrum = speech2face(batch["wave"], self.sound)
-        first = int(torch.randint(FRAMES - self.options.frames + 1, ()))
-        predicted = self.encoder(spectrum[:, :, first : first + self.options.frames]).float()
+        first, sound = SOUND.hop * int(torch.randint(FRAMES - self.options.frames + 1, ())), self.sound
+        part = replace(sound, samples=sound.hop * (self.options.frames - 1) + sound.window)
+        spectrum = speech2face(batch["wave"][:, first : first + part.samples], part)
+        predicted = self.encoder(spectrum).float()
         loss = self.loss(predicted, batch["face"]).mean()
         optimizer = self.optimizers["encoder"]
         optimizer.zero_grad(set_to_none=True)

@@ -13,6 +13,8 @@ FREQUENCIES = 57
 FEATURES = 4096
 SHORTEST = 259
 """Frames that leave one time step after the last convolution."""
+MOMENTUM = 0.01
+"""Share of a batch in the running statistics of the norms, of Keras, under which the released weights were trained."""
 
 
 class SpeechEncoder(nn.Module):
@@ -21,18 +23,18 @@ class SpeechEncoder(nn.Module):
     Six seconds are T = 598; 259 is the least.
     """
 
-    def __init__(self, width: float = 1.0, features: int = FEATURES) -> None:
+    def __init__(self, width: float = 1.0, features: int = FEATURES, momentum: float = MOMENTUM) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         before = 2
         for channels, stride, pool in CONVOLUTIONS:
             after = max(1, round(channels * width))
-            layers += [nn.Conv2d(before, after, 4, stride), nn.ReLU(), _norm(after)]
+            layers += [nn.Conv2d(before, after, 4, stride), nn.ReLU(), _norm(after, momentum)]
             if pool:
                 layers.append(nn.MaxPool2d((2, 1)))
             before = after
         self.convolutions = nn.Sequential(*layers, nn.Conv2d(before, before, 4, 2))
-        self.over_time = nn.Sequential(nn.ReLU(), _norm(before))
+        self.over_time = nn.Sequential(nn.ReLU(), _norm(before, momentum))
         hidden = max(1, round(FEATURES * width))
         self.head = nn.Sequential(nn.Linear(before * FREQUENCIES, hidden), nn.ReLU(), nn.Linear(hidden, features))
 
@@ -44,9 +46,9 @@ class SpeechEncoder(nn.Module):
         return features
 
 
-def _norm(channels: int) -> nn.BatchNorm2d:
-    """With Keras' constants, under which the released weights were trained."""
-    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
+def _norm(channels: int, momentum: float) -> nn.BatchNorm2d:
+    """With Keras' epsilon."""
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=momentum)
 
 
 def unit_distance(predicted: Tensor, features: Tensor) -> Tensor:

@@ -10,8 +10,9 @@ from facevox.builders.population.avspeech import ForgeOptions, forge
 from facevox.builders.stages.avspeech_options import AvspeechOptions
 from facevox.loaders.folder import Folder
 from facevox.models.core.model import create
+from facevox.models.core.sound import speech2face
 from facevox.models.core.train import TrainOptions
-from facevox.models.speech2face import FACE, VOICE, Speech2face, Speech2faceTrainingOptions
+from facevox.models.speech2face import FACE, FRAMES, VOICE, Speech2face, Speech2faceTrainingOptions
 
 RANDOM = np.random.default_rng(0)
 SMALL = Speech2faceTrainingOptions(face_network="dlib", width=1 / 64, frames=259)
@@ -104,6 +105,31 @@ def test_the_rate_after_ten_thousand_steps(decay, rate):
     for _ in range(10_000):
         model.schedulers["encoder"].step()
     assert model.learning_rate == pytest.approx(rate)
+
+
+def test_a_short_run_s_rate_and_norms_settle_sooner():
+    model = model_of(decay_steps=2, norm_momentum=0.5)
+    model.optimizers["encoder"].step()
+    for _ in range(4):
+        model.schedulers["encoder"].step()
+    assert model.learning_rate == pytest.approx(1e-3 * 0.95**2)
+    norms = [part.momentum for part in model.modules() if isinstance(part, torch.nn.BatchNorm2d)]
+    assert norms == [0.5] * 9
+    assert {part.momentum for part in model_of().modules() if isinstance(part, torch.nn.BatchNorm2d)} == {0.01}
+
+
+def test_a_step_sees_the_frames_of_the_whole_spectrum():
+    """What is cut from the wave gives the same frames as what is cut from its spectrum."""
+    model = model_of(width=1 / 64)
+    seen = []
+    model.encoder.register_forward_pre_hook(lambda part, given: seen.append(given[0]))
+    batch = model.inputs()([clip(7.0), clip(2.0)])
+    torch.manual_seed(1)
+    model.step(batch)
+    torch.manual_seed(1)
+    first = int(torch.randint(FRAMES - SMALL.frames + 1, ()))
+    whole = speech2face(batch["wave"], model.sound)
+    assert torch.equal(seen[0], whole[:, :, first : first + SMALL.frames])
 
 
 @pytest.fixture(scope="module")
