@@ -31,6 +31,7 @@ class BenchOptions:
     gallery: str | Path = field(default="", metadata={"help": "recognition: table to look the others up in"})
     leave_one_out: bool = field(default=False, metadata={"help": "recognition: every vector against all others"})
     metric: str = field(default="euclidean", metadata={"help": "recognition", "choices": ("euclidean", "cosine")})
+    judge: str = field(default="dlib", metadata={"help": "of made faces: dlib, inception-2015 or vfmr:CHECKPOINT"})
     tolerance: float = field(default=0.0, metadata={"help": "of a match (0: all that are published)"})
 
 

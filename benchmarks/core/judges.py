@@ -1,0 +1,192 @@
+"""Networks that judge pictures and voices by whom they show, and how often each is wrong about real ones."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ...loaders.folder import Folder, FolderError
+from ...loaders.names import nearest
+from ...loaders.resample import resample
+from ...models.core.checkpoint import restore
+from ...models.core.detectors import Face, dlib_module, open_landmarks, rgb_picture
+from ...models.core.face_crops import edges_within
+from ...models.core.networks import network
+from ...models.core.picture_space import square
+from ...models.core.pretrained import find, locate
+from ...models.core.speaker import RATE, open_speaker_embedder
+from ...models.vfmr import Vfmr
+from .embedding_table import EmbeddingTable
+from .metrics import Interval, bootstrap, unit
+from .recognition import Rule, vote
+from .verification import Pairs, curve, intervals, pairs
+
+FACES = ("dlib", "inception-2015", "vfmr:CHECKPOINT")
+"""Judges of pictures: dlib's descriptor, 128 numbers; Inception-v3's pool, 2048; the face network of a VFMR checkpoint
+that `facevox train vfmr` made on a population of one's own, 512."""
+JITTERS = 5
+"""Random crops of each face whose vectors SpeakingFaces' code averages."""
+RULES = {"dlib": Rule("euclidean", 0.6)}
+"""When two vectors count as one person's, where a judge's author says so."""
+MOST_PICTURES = 10
+"""Of one person in a judge's own test, the first ones."""
+WHOLE = (0.0, 0.0, 1.0, 1.0)
+ALIGNED = (0.22, 0.32, 0.78, 0.88)
+"""The face in its picture as shares of the sides, left, top, right, bottom: cut along its box, or aligned with room."""
+
+PictureJudge = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float64]]
+"""RGB pictures (H, W, 3) uint8 of one face each -> (N, D)."""
+
+
+def missing(name: str) -> str:
+    """Why a judge cannot be had without a download, in words; empty when it is here. ValueError for an unknown one."""
+    if name.startswith("vfmr:"):
+        return "" if Path(name[5:]).is_file() else f"no checkpoint {name[5:]}"
+    if name not in FACES:
+        raise ValueError(f"no judge {name!r}; {nearest(name, FACES)}")
+    wanted = ("dlib-descriptor", "dlib-landmarks68") if name == "dlib" else (name,)
+    return "".join(f"no {network(one).file} here" for one in wanted if find(network(one)) is None)
+
+
+def open_judge(name: str, box: tuple[float, float, float, float] = WHOLE, as_published: bool = False) -> PictureJudge:
+    """A judge of pictures by name (`FACES`), whose faces fill `box` of their pictures.
+
+    `as_published` gives dlib red for blue, and the mean of five jitters, as SpeakingFaces' code does. Raises ValueError
+    for an unknown name or another checkpoint, FileNotFoundError for a missing file.
+    """
+    if name == "dlib":
+        return DlibJudge(box, as_published)
+    if name == "inception-2015":
+        from ...models.core.classifiers import open_classifier
+
+        classifier = open_classifier(name)
+        return lambda pictures: np.concatenate([classifier(one[None]).features for one in pictures]).astype(np.float64)
+    if not name.startswith("vfmr:"):
+        raise ValueError(f"no judge {name!r}; {nearest(name, FACES)}")
+    model, state = restore(Path(name[5:]))
+    if not isinstance(model, Vfmr):
+        raise ValueError(f"{name[5:]}: is of {state['model']}; expected vfmr")
+    return TrainedJudge(model.eval())
+
+
+class DlibJudge:
+    """dlib's descriptor (King 2017) as it is, not of length 1, by 68 landmarks as `face_recognition` takes them.
+
+    Of pictures in the same order it says the same: its jitters begin anew with every judge.
+    """
+
+    def __init__(self, box: tuple[float, float, float, float], as_published: bool) -> None:
+        self.box, self.as_published = box, as_published
+        self.landmarks = open_landmarks().predict
+        self.run = dlib_module().face_recognition_model_v1(str(locate("dlib-descriptor")))
+
+    def __call__(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
+        return np.array([self._described(picture) for picture in pictures])
+
+    def _described(self, picture: NDArray[np.uint8]) -> NDArray[np.float64]:
+        left, top, right, bottom = edges_within(picture, _box(picture, self.box).box)
+        seen = rgb_picture(picture[:, :, ::-1] if self.as_published else picture)
+        marks = self.landmarks(seen, dlib_module().rectangle(left, top, right - 1, bottom - 1))
+        return np.array(self.run.compute_face_descriptor(seen, marks, JITTERS if self.as_published else 0))
+
+
+def _box(picture: NDArray[np.uint8], shares: tuple[float, float, float, float]) -> Face:
+    height, width = picture.shape[:2]
+    left, top, right, bottom = shares
+    return Face((left * width, top * height, right * width, bottom * height), 1.0)
+
+
+@dataclass(frozen=True)
+class TrainedJudge:
+    """The face network of a VFMR model."""
+
+    model: Vfmr
+
+    def __call__(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
+        with torch.inference_mode():
+            squares = [square(torch.from_numpy(np.ascontiguousarray(one)), self.model.side) for one in pictures]
+            found = [self.model.see(one[None])[0] for one in squares]
+        return torch.stack(found).double().numpy()
+
+
+# --- a judge's own error ---
+
+
+@dataclass(frozen=True)
+class OwnError:
+    """How a judge does on real samples whose person is known; about made ones it is wrong at least as often."""
+
+    table: EmbeddingTable
+    pairs: Pairs
+    shares: dict[str, float]
+    """By what is told, 0 to 1: `wrong nearest`, samples whose nearest other is somebody else's; `AUC` and `equal error`
+    of all pairs; where there is a rule, `wrong by vote` of leave-one-out, `same refused` and `different accepted`."""
+    intervals: dict[str, Interval]
+    """95 % over people, of the first four."""
+
+
+def own_error(table: EmbeddingTable, metric: str, rule: Rule | None = None, seed: int = 0) -> OwnError:
+    """Recognition and verification of (N, D) vectors of real samples. Raises ValueError where nobody has two.
+
+    Who has one sample alone is somebody to be taken for, and is not looked for.
+    """
+    _, member, counts = np.unique(table.labels, return_inverse=True, return_counts=True)
+    several = counts[member] > 1
+    found = pairs(table.vectors, table.labels, metric, seed=seed)
+    line, (area, error) = curve(found), intervals(found, seed)
+    wrong = member[_nearest(table.vectors, metric, several)] != member[several]
+    shares = {"wrong nearest": float(wrong.mean()), "AUC": line.area, "equal error": line.equal_error[0]}
+    between = {"wrong nearest": bootstrap(wrong, member[several], seed), "AUC": area, "equal error": error}
+    if rule:
+        kept, names = table.vectors[several], table.labels[several]
+        voted = vote(kept, names, kept, names, rule, leave_one_out=True)
+        shares["wrong by vote"] = 1 - voted.scores()["accuracy"]
+        reached = voted.intervals(seed)["accuracy"]
+        between["wrong by vote"] = Interval(1 - reached.high, 1 - reached.low)
+        near = found.distances <= rule.tolerance if metric == "euclidean" else 1 - found.distances > rule.tolerance
+        shares |= {"same refused": (~near[found.same]).mean(), "different accepted": near[~found.same].mean()}
+    return OwnError(table, found, {name: float(value) for name, value in shares.items()}, between)
+
+
+def _nearest(vectors: NDArray[np.float64], metric: str, asked: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Of the rows asked for, the nearest other row."""
+    rows = unit(vectors) if metric == "cosine" else vectors
+    product = rows[asked] @ rows.T
+    far = -product if metric == "cosine" else (rows**2).sum(1)[None] - 2 * product
+    far[np.arange(len(far)), np.flatnonzero(asked)] = np.inf
+    return np.asarray(far.argmin(1), np.int64)
+
+
+def real_samples(folder: Folder, split: str, config: str, field: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Whose, and the sample, of up to `MOST_PICTURES` of every person of a split. Raises FolderError for none."""
+    rows = [row for row in folder.index.to_pylist() if (row["config"], row["split"]) == (config, split)]
+    taken: dict[str, list[str]] = {}
+    for row in sorted(rows, key=lambda row: str(row["key"])):
+        if any(entry["name"] == field for entry in row["fields"]):
+            taken.setdefault(row["identity"], []).append(row["key"])
+    if not taken:
+        raise FolderError(f"{folder}: no {field} in config {config}, split {split}")
+    for who, keys in sorted(taken.items()):
+        for sample in folder.fetch(keys[:MOST_PICTURES], [field], config=config):
+            yield who, sample
+
+
+def judged(samples: Iterator[tuple[str, dict[str, Any]]], field: str, judge: PictureJudge, name: str) -> EmbeddingTable:
+    """What a judge of pictures makes of samples."""
+    labels, vectors = zip(*((who, judge([sample[field]])[0]) for who, sample in samples), strict=True)
+    return EmbeddingTable(name, np.array(vectors), np.array(labels, np.str_))
+
+
+def heard(samples: Iterator[tuple[str, dict[str, Any]]], field: str, name: str = "mfcc") -> EmbeddingTable:
+    """What a speaker embedder makes of whole recordings."""
+    embed = open_speaker_embedder(name)
+    labels, vectors = [], []
+    for who, sample in samples:
+        rate = int(sample["json"]["sample_rate"])
+        labels.append(who)
+        vectors.append(embed([resample(sample[field], rate, RATE)])[0])
+    return EmbeddingTable(name, np.array(vectors, np.float64), np.array(labels, np.str_))
