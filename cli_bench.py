@@ -7,6 +7,8 @@ EPILOG = """examples:
   facevox bench list                                    the tables, what each needs
   facevox bench speakingfaces_table4 --data O --runs W  one table: published, measured, difference, 95 % interval
   facevox bench speakingfaces_table4 --data O --runs W --slices   also by gender, age, position, .. and largest gaps
+  facevox bench train --short --data O --out W          train what the tables need, small: minutes, its time is told
+  facevox bench all --data O --runs W --out R           every table, one report: R/report.html, .md, .json
   facevox bench learn --out W                           do the models learn? on made-up people, from forge to score
 
 A row without its checkpoint is "not measured", with the command that trains it. Under every table stand its controls:
@@ -14,7 +16,7 @@ chance by formula and by shuffled labels, an oracle, and whether anything of the
 control fails is printed with WARNING. Intervals are of people drawn with replacement, since samples of one are alike.
 * marks a published number that contradicts its own paper; the reason stands below the table."""
 
-GIVEN = ("as_published", "slices", "embeddings", "leave_one_out", "gallery", "metric", "tolerance", "judge")
+GIVEN = ("as_published", "device", "slices", "embeddings", "leave_one_out", "gallery", "metric", "tolerance", "judge")
 """Options that every table is given; see BenchOptions."""
 
 
@@ -29,20 +31,29 @@ def add(parser: argparse.ArgumentParser) -> None:
         "stopped.\nExit code 1 when a row does not reach what is wanted."
     )
     parser.epilog = EPILOG
-    parser.add_argument("name", help="a table, or list, or learn", metavar="TABLE")
-    parser.add_argument("--data", default="", help="a built dataset folder")
+    parser.add_argument("name", help="a table, or list, all, train, learn", metavar="TABLE")
+    parser.add_argument("--data", action="append", default=[], help="a built dataset folder; all: several times")
     parser.add_argument("--runs", default="", help="the folder that `facevox train --out` wrote")
     parser.add_argument("--as-published", action="store_true", help="noise wraps around, as in the authors' code")
     parser.add_argument("--slices", action="store_true", help="also by what is known of the samples, largest gaps last")
     parser.add_argument("--judge", default="dlib", help="of made faces: dlib, inception-2015 or vfmr:CHECKPOINT")
     parser.add_argument("--format", choices=("text", "markdown", "json"), default="text", help="how to print it")
     _add_recognition(parser.add_argument_group("recognition, which needs no --data"))
-    learn = parser.add_argument_group("learn")
+    several = parser.add_argument_group("all, train")
+    several.add_argument(
+        "--tables", default="", help="only these, as in recognition,speakingfaces_table4 (default: all)"
+    )
+    several.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where networks run")
+    learn = parser.add_argument_group("learn, train")
     learn.add_argument(
-        "--out", default="", help="folder for people, checkpoints and learn.json; new, or of this command"
+        "--out",
+        default="",
+        help="all: folder of the report; train: of the checkpoints; learn: for people, checkpoints and learn.json",
     )
     learn.add_argument("--rows", default="", help="only these, as in gender,rcgan (default: all)")
-    learn.add_argument("--short", action="store_true", help="in seconds each, for tests; the rows that have it")
+    learn.add_argument(
+        "--short", action="store_true", help="train: narrow networks, minutes; learn: seconds, for tests"
+    )
     learn.add_argument("--workers", type=int, default=1, help="processes that forge and build (default: 1)")
     parser.set_defaults(run=_bench)
 
@@ -60,13 +71,14 @@ def _add_recognition(group: Any) -> None:
 def _bench(options: argparse.Namespace) -> int:
     if options.name == "list":
         return _list()
-    if options.name == "learn":
-        return _learn(options)
+    if options.name in ("all", "train", "learn"):
+        return {"all": _all, "train": _train, "learn": _learn}[options.name](options)
     from .api import bench
 
     if not options.data and not options.embeddings:
         raise ValueError("bench needs --data, a built dataset folder (recognition: --embeddings)")
-    table = bench(options.name, options.data, options.runs, **{name: getattr(options, name) for name in GIVEN})
+    data = _one(options.data) if options.data else ""
+    table = bench(options.name, data, options.runs, **{name: getattr(options, name) for name in GIVEN})
     print({"text": table.text, "markdown": table.markdown, "json": table.json}[options.format]())
     return 0
 
@@ -78,6 +90,39 @@ def _list() -> int:
     print(*(entry.line for entry in known if not entry.apart), sep="\n")
     print(*("", "on their own:", *(f"{entry.line}; {entry.apart}" for entry in known if entry.apart)), sep="\n")
     return 0
+
+
+def _one(places: list[str]) -> str:
+    if len(places) != 1:
+        raise ValueError(f"--data {' --data '.join(places)}: one folder expected; `facevox bench all` takes several")
+    return places[0]
+
+
+def _all(options: argparse.Namespace) -> int:
+    from .benchmarks.all import AllOptions, run
+    from .benchmarks.core.bench import BenchOptions
+    from .benchmarks.learn import told
+
+    if not options.out:
+        raise ValueError("bench all needs --out, a folder for report.html, report.md and report.json")
+    common = BenchOptions(runs=options.runs, **{name: getattr(options, name) for name in GIVEN})
+    tables = tuple(filter(None, options.tables.split(",")))
+    report = run(AllOptions(tuple(options.data), options.out, tables, common), told)
+    print(*(f"{result.name}: {result.status}" for result in report.results), sep="\n")
+    print(f"written: {options.out}/report.html, report.md, report.json")
+    return 0 if report.passed else 1
+
+
+def _train(options: argparse.Namespace) -> int:
+    from .benchmarks.learn import told
+    from .benchmarks.train import TrainOptions, run
+
+    if not options.out or not options.data:
+        raise ValueError("bench train needs --data, a built dataset folder, and --out, a folder for the checkpoints")
+    tables = tuple(filter(None, options.tables.split(",")))
+    trained = run(TrainOptions(_one(options.data), options.out, options.short, tables, options.device), told)
+    print({"text": trained.text, "markdown": trained.text, "json": trained.json}[options.format]())
+    return 0 if trained.passed else 1
 
 
 def _learn(options: argparse.Namespace) -> int:

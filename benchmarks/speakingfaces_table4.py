@@ -23,9 +23,8 @@ from .core.table import Measured, Row, Table
 
 TITLE = "SpeakingFaces, Table 4: gender and age accuracy in % of utterances"
 DATASETS = ("speakingfaces",)
-NEEDS = (
-    "config utterances, checkpoints of `facevox train gender` in modes 1, 2, 3 and 7 (--task age: rows the paper lacks)"
-)
+CONFIGS = ("utterances",)
+NEEDS = "checkpoints of `facevox train gender` in modes 1, 2, 3 and 7 (--task age: rows the paper lacks)"
 TRAININGS = ("gender --mode 7", "gender --mode 1", "gender --mode 3", "gender --mode 2", "gender --mode 7 --task age")
 SPLITS = ("validation", "test")
 SEEDS = 5

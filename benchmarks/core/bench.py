@@ -45,8 +45,8 @@ def find(name: str) -> Any:
 
 def run(name: str, options: BenchOptions) -> Table:
     """Measure one table, with its controls. Raises ValueError for an unknown name, FolderError for a folder unfit."""
-    if name in ("learn", "train"):
-        raise ValueError(f"{name} is no table: `facevox bench {name} --help` says how it is run")
+    if name in ("all", "learn", "train"):
+        raise ValueError(f"{name} is no table: `facevox bench --help` says how it is run")
     table: Table = find(name).run(options)
     # Some tables are about no folder, and `loading` makes no Table.
     if not isinstance(table, Table) or not (table.outcomes or table.tested):

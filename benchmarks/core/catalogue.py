@@ -1,12 +1,14 @@
 """What tables there are and what each needs, read from their files without running them.
 
 A table's file may say, beside TITLE, in plain literals:
-DATASETS, names of the datasets whose folders it is about (none: any); NEEDS, in words, which checkpoints, judges or
-files it measures with; ASKS, options that must be given, as ("embeddings",); APART, why it is not run together with the
-other tables; TRAININGS, what trains what it needs, without --data and --out, as in ("gender --mode 7",).
+DATASETS, names of the datasets whose folders it is about (none: any); CONFIGS, what such a folder must be built with;
+NEEDS, in words, which checkpoints, judges or files it measures with; ASKS, options that must be given, as
+("embeddings",); APART, why it is not run together with the other tables; TRAININGS, what trains what it needs, without
+--data and --out, as in ("gender --mode 7",); COMMAND, how it is run where that differs from the others.
 """
 
 import ast
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,23 +20,28 @@ class Entry:
     name: str
     title: str
     datasets: tuple[str, ...] = ()
+    configs: tuple[str, ...] = ()
     needs: str = ""
     asks: tuple[str, ...] = ()
     apart: str = ""
     trainings: tuple[str, ...] = ()
+    command: str = ""
 
     @property
     def line(self) -> str:
         """Name, title and needs on one line."""
-        about = f"a folder of {' or '.join(self.datasets)}" if self.datasets else ""
+        built = f" with {', '.join(self.configs)}" if self.configs else ""
+        about = f"a folder of {' or '.join(self.datasets)}{built}" if self.datasets else ""
         asked = ", ".join(f"--{name.replace('_', '-')}" for name in self.asks)
         needs = "; ".join(filter(None, (about, self.needs, asked)))
         return f"{self.name}: {self.title}" + (f" [needs {needs}]" if needs else "")
 
-    def unfit(self, dataset: str) -> str:
-        """Why it cannot be measured on a folder of this dataset; empty where it can."""
+    def unfit(self, dataset: str, configs: Collection[str]) -> str:
+        """Why it cannot be measured on a folder of this dataset with these configs; empty where it can."""
         if self.datasets and dataset not in self.datasets:
-            return f"is about {' or '.join(self.datasets)}, this folder holds {dataset or 'nobody'}"
+            return f"it is about {' or '.join(self.datasets)}, the folder holds {dataset or 'nobody'}"
+        if lacking := [name for name in self.configs if name not in configs]:
+            return f"it reads config {lacking[0]}, the folder has {', '.join(configs)}"
         return ""
 
 
@@ -52,16 +59,19 @@ def entry(name: str) -> Entry:
         for node in tree.body
         if isinstance(node, ast.Assign)
         for target in node.targets
-        if isinstance(target, ast.Name) and target.id in ("TITLE", "DATASETS", "NEEDS", "ASKS", "APART", "TRAININGS")
+        if isinstance(target, ast.Name)
+        and target.id in ("TITLE", "DATASETS", "CONFIGS", "NEEDS", "ASKS", "APART", "TRAININGS", "COMMAND")
     }
     return Entry(
         name,
         said.get("TITLE", name),
         tuple(said.get("DATASETS", ())),
+        tuple(said.get("CONFIGS", ())),
         said.get("NEEDS", ""),
         tuple(said.get("ASKS", ())),
         said.get("APART", ""),
         tuple(said.get("TRAININGS", ())),
+        said.get("COMMAND", ""),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,7 +13,9 @@ from .controls import Control, classification
 from .leakage import leakage
 from .outcomes import Outcomes
 from .slices import FACTS, Slices, sliced
-from .table import Table
+from .table import Histogram, Table
+
+SHARES = tuple(range(0, 101, 10))
 
 
 def examined(table: Table, folder: Folder, seed: int = 0, slices: bool = False) -> Table:
@@ -29,7 +32,17 @@ def examined(table: Table, folder: Folder, seed: int = 0, slices: bool = False) 
     found: list[Slices] = [*table.slices]
     for one in table.outcomes if slices else ():
         found += sliced(one, facts_of(folder, one), seed)
-    return replace(table, controls=tuple(controls), slices=tuple(found))
+    people = [by_person(one) for one in table.outcomes] if slices else []
+    return replace(table, controls=tuple(controls), slices=tuple(found), histograms=(*table.histograms, *people))
+
+
+def by_person(outcomes: Outcomes) -> Histogram:
+    """How many people have which accuracy in %, in tens; 100 counts in the last."""
+    names, member = np.unique(outcomes.groups, return_inverse=True)
+    shares = 100 * np.bincount(member, outcomes.merit, len(names)) / np.bincount(member)
+    counts, _ = np.histogram(shares, SHARES)
+    title = f"{outcomes.name}: {len(names)} people"
+    return Histogram(title, "% right of a person's samples", tuple(map(float, SHARES)), tuple(map(int, counts)))
 
 
 def facts_of(folder: Folder, outcomes: Outcomes) -> dict[str, Sequence[Any]]:

@@ -50,4 +50,4 @@ class Outcomes:
     @property
     def name(self) -> str:
         """The row in words."""
-        return ", ".join(label for label in self.row if label and label != "-")
+        return ", ".join(filter(None, self.row))

@@ -113,7 +113,10 @@ class Asked:
         return np.array([known[key] for key in keys], np.int64)
 
     def batches(self, trials: Trials) -> Answered:
-        """All triplets of every batch; one value for each person of a batch, batch after batch. Raises ValueError for another kind."""
+        """All triplets of every batch; one value for each person of a batch, batch after batch.
+
+        Raises ValueError for another kind.
+        """
         rows, found = iter(_of(trials, "batches")), list[NDArray[np.float64]]()
         asked: list[str] = []
         while part := list(islice(rows, AT_ONCE)):

@@ -64,7 +64,7 @@ class Slices:
 
     def lines(self) -> Iterator[str]:
         """In words: every part, then the largest gap."""
-        what = ", ".join(label for label in self.row if label and label != "-")
+        what = ", ".join(filter(None, self.row))
         for part in self.parts:
             between = f" ({part.interval.low:.1f}..{part.interval.high:.1f})" if part.interval else ""
             found = f"{part.accuracy:.1f} %{between}, {part.count} of {part.groups} people"

@@ -98,6 +98,16 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Histogram:
+    """Counts between edges, one more edge than counts."""
+
+    title: str
+    x_axis: str
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Picture:
     """A picture that belongs to a table, as a grid of generated faces."""
 
@@ -119,6 +129,7 @@ class Table:
     facts: dict[str, Any] = field(default_factory=dict)
     """What was measured on and how: folder digest, versions; goes to JSON."""
     figures: tuple[Figure, ...] = ()
+    histograms: tuple[Histogram, ...] = ()
     pictures: tuple[Picture, ...] = ()
     outcomes: tuple[Outcomes, ...] = ()
     """Sample by sample what its numbers are means of; controls and slices are made of them."""
@@ -155,7 +166,12 @@ class Table:
         """What `json` writes; pictures by their titles, samples' own results not at all."""
         rows = [{**dict(zip(self.columns, row.labels, strict=True)), **_plain(row)} for row in self.rows]
         content = {"title": self.title, "facts": self.facts, "rows": rows, "notes": list(self.notes)}
-        added: dict[str, tuple[Any, ...]] = {"figures": self.figures, "controls": self.controls, "slices": self.slices}
+        added: dict[str, tuple[Any, ...]] = {
+            "figures": self.figures,
+            "histograms": self.histograms,
+            "controls": self.controls,
+            "slices": self.slices,
+        }
         content |= {name: [asdict(one) for one in found] for name, found in added.items() if found}
         return content | ({"pictures": [picture.title for picture in self.pictures]} if self.pictures else {})
 

@@ -1,0 +1,78 @@
+"""All tables at once: a report for what fits, reasons for what does not, an exit code for what broke."""
+
+import json
+
+import pytest
+from facevox.benchmarks import all as every
+from facevox.benchmarks.all import AllOptions, run
+from facevox.benchmarks.core.bench import BenchOptions
+from facevox.benchmarks.core.catalogue import Entry
+from facevox.benchmarks.train import SHORT, TrainOptions, command, trainings
+from facevox.benchmarks.train import run as train
+from facevox.cli import main
+
+
+def test_nothing_trained_is_a_report_of_commands(built, tmp_path, capsys):
+    given = ["bench", "all", "--data", str(built["tar"].path), "--runs", str(tmp_path), "--out", str(tmp_path / "R")]
+    assert main(given) == 0
+    content = json.loads((tmp_path / "R" / "report.json").read_text())
+    by_name = {table["name"]: table for table in content["tables"]}
+    assert by_name["speakingfaces_table4"]["status"] == "0 of 22 rows measured"
+    assert by_name["recognition"]["command"].startswith("facevox bench recognition --embeddings")
+    assert "learn" not in by_name
+    assert all(table["table"] or (table["reason"] and table["command"]) for table in content["tables"])
+    assert not [path.name for path in (tmp_path / "R").iterdir() if path.suffix not in (".html", ".md", ".json")]
+    assert "report.html" in capsys.readouterr().out
+    assert str(built["tar"].digest) in (tmp_path / "R" / "report.html").read_text()
+
+
+def test_a_table_that_breaks_is_a_row_and_the_exit_code(built, tmp_path, monkeypatch):
+    broken = Entry("broken", "Breaks", ("speakingfaces",), needs="nothing")
+    other = Entry("voices", "Of others", ("hq_voxceleb",), ("voices",), needs="nothing")
+    lacking = Entry("lacking", "Needs a package", ("speakingfaces",), needs="nothing")
+    monkeypatch.setattr(every, "entries", lambda: [broken, other, lacking])
+
+    def fails(name: str, options: BenchOptions):
+        if name == "lacking":
+            raise ModuleNotFoundError("pip install 'facevox[build]'")
+        raise ZeroDivisionError(f"{name} broke")
+
+    monkeypatch.setattr(every, "run_table", fails)
+    report = run(AllOptions((built["tar"].path,), tmp_path / "R"))
+    assert [result.status for result in report.results] == ["FAILED", "not measured", "not measured"]
+    assert report.results[0].reason == "ZeroDivisionError: broken broke"
+    assert "holds speakingfaces" in report.results[1].reason
+    assert report.results[1].command.startswith("facevox build hq_voxceleb --raw RELEASE --out O --config voices")
+    assert "pip install" in report.results[2].reason
+    assert not report.passed
+
+
+def test_wrong_use_is_refused(built, tmp_path):
+    with pytest.raises(ValueError, match="needs --data"):
+        run(AllOptions((), tmp_path))
+    with pytest.raises(ValueError, match="no table 'nosuch'"):
+        run(AllOptions((built["tar"].path,), tmp_path, ("nosuch",)))
+    with pytest.raises(ValueError, match="lies in a dataset folder"):
+        run(AllOptions((built["tar"].path,), built["tar"].path / "R"))
+    assert main(["bench", "speakingfaces_table4", "--data", "A", "--data", "B"]) == 2
+
+
+def test_trainings_are_commands_each_once_and_every_model_has_a_short_one(built, tmp_path):
+    options = TrainOptions(built["tar"].path, tmp_path, short=True)
+    found = trainings(options)
+    assert len({tuple(words) for words in found}) == len(found) >= 5
+    models = {words[1] for words in found}
+    assert "gender" in models
+    assert models <= SHORT.keys()
+    assert command("gender --mode 7 --out frames-5", options)[5] == str(tmp_path / "frames-5")
+
+
+@pytest.mark.slow
+def test_short_trainings_run_through_the_command_line_and_state_their_time(built, tmp_path, monkeypatch):
+    monkeypatch.setitem(SHORT, "gender", "--epochs 1 --batch-size 12 --width 0.05")
+    monkeypatch.setattr("facevox.benchmarks.train.trainings", lambda options: [command("gender --mode 3", options)])
+    trained = train(TrainOptions(built["tar"].path, tmp_path, short=True, device="cpu"))
+    assert trained.passed
+    assert (tmp_path / "gender-mode3" / "seed0" / "best.pt").is_file()
+    assert "CPU s  in all" in trained.text()
+    assert json.loads((tmp_path / "train.json").read_text())["steps"][0]["code"] == 0
