@@ -9,7 +9,8 @@ from torch.nn import functional
 
 from .core.drawing_inputs import WINDOW, DrawingInputs, DrawingOptions, Sounds, cropped, spectrogram, windows
 from .core.face_discriminators import IdentityDiscriminator, PictureDiscriminator
-from .core.face_losses import perceptual, real_or_made
+from .core.face_losses import FaceNetwork, perceptual, real_or_made
+from .core.face_networks import SmallFace
 from .core.inception_resnet import InceptionResnetV1
 from .core.model import LIKENESS, Batch, Calling, Model, Portable, Pretrained
 from .core.picture_space import IMAGENET
@@ -22,6 +23,11 @@ STAGES = ("encoder", "fuser")
 SIDES = {"64": (64,), "128": (128,), "64+128": (64, 128)}
 SHORTEST, LONGEST = 100, 150
 """Frames of a training crop, one length for a batch: 1 to 1.5 s (sheet 2.2)."""
+PERCEPTUAL = {
+    "facenet": Pretrained(network="facenet", without="--perceptual 0 trains without it"),
+    "small": Pretrained("vfmr", "face.", without="--perceptual 0 trains without it"),
+}
+"""Networks that see faces for the perceptual loss: the paper's, and one that `train vfmr --stage face` makes."""
 STEPS = {"encoder": FIRST_STEPS, "fuser": 360}
 RATES = {"encoder": 5e-4, "fuser": 1e-4}
 RECORDINGS = 5
@@ -55,9 +61,22 @@ class Sf2fOptions(DrawingOptions):
     adversarial: float = field(default=1.0, metadata={"help": "weight of being taken for real"})
     identity: float = field(default=0.05, metadata={"help": "weight of being told to be the right person"})
     perceptual: float = field(
-        default=100.0, metadata={"help": "weight of what FaceNet sees; 0 trains without FaceNet's weights"}
+        default=100.0, metadata={"help": "weight of what a face network sees; 0 trains without its weights"}
+    )
+    perceptual_network: str = field(
+        default="facenet",
+        metadata={
+            "help": "facenet: the paper's; small: a CPU's, of `facevox train vfmr --stage face --face-network small`",
+            "choices": tuple(PERCEPTUAL),
+        },
+    )
+    perceptual_width: float = field(
+        default=1.0, metadata={"help": "channels of the small perceptual network, as its --face-width"}
     )
     most_windows: int = field(default=20, metadata={"help": "windows of 1.25 s that the fuser takes at most"})
+    schedule: int = field(
+        default=0, metadata={"help": "steps, in whose last sixth the encoder stage's rate falls (0: the paper's)"}
+    )
     lr: float = field(default=0.0, metadata={"help": "of all optimizers (default: 5e-4, of the fuser 1e-4)"})
 
     def settled(self) -> "Sf2fOptions":
@@ -67,14 +86,25 @@ class Sf2fOptions(DrawingOptions):
                 f"stage {self.stage!r}, sides {self.sides!r}, width {self.width}, {self.most_windows} windows: "
                 f"expected one of {', '.join(STAGES)}, one of {', '.join(SIDES)}, a width above 0 and a window or more"
             )
-        if min(self.adversarial, self.identity, self.perceptual, self.lr) < 0:
-            raise ValueError("weights of losses and the learning rate: expected 0 or more of each")
+        if self.perceptual_network not in PERCEPTUAL or self.perceptual_width <= 0:
+            raise ValueError(
+                f"perceptual network {self.perceptual_network!r} of width {self.perceptual_width}: expected one of "
+                f"{', '.join(PERCEPTUAL)}, and a width above 0"
+            )
+        if min(self.adversarial, self.identity, self.perceptual, self.lr, self.schedule) < 0:
+            raise ValueError("weights of losses, learning rate and schedule: expected 0 or more of each")
         return self
 
     @property
     def picture_weight(self) -> float:
         """The paper's 10, and the released code's 100 for two resolutions at once."""
         return self.picture if self.picture >= 0 else 100.0 if self.sides == "64+128" else 10.0
+
+
+def _perceiving(options: Sf2fOptions) -> FaceNetwork:
+    small = options.perceptual_network == "small"
+    network = SmallFace(options.perceptual_width) if small else InceptionResnetV1()
+    return network.requires_grad_(False).eval()
 
 
 class FirstStage(nn.Module):
@@ -104,13 +134,12 @@ class Sf2f(Model):
         super().__init__()
         self.options = options.settled()
         self.sides = SIDES[options.sides]
-        self.steps = STEPS[options.stage]
+        self.steps = options.schedule or STEPS[options.stage]
         self.numbers = {name: number for number, name in enumerate(people)}
         self.networks = FirstStage(options, self.sides, len(people))
         self.fuser = Fuser(DIMENSION, options.beside) if options.stage == "fuser" else None
-        self.face_network = InceptionResnetV1().requires_grad_(False).eval() if options.perceptual else None
-        alone = Pretrained(network="facenet", without="--perceptual 0 trains without it")
-        self.parts = {"face_network": alone}
+        self.face_network = _perceiving(options) if options.perceptual else None
+        self.parts = {"face_network": PERCEPTUAL[options.perceptual_network]}
         if self.fuser is not None:
             self.parts["networks"] = Pretrained("sf2f", "networks.", tells_people=True)
         self._prepare(options.lr or RATES[options.stage])
@@ -126,7 +155,9 @@ class Sf2f(Model):
             self.optimizers[name] = torch.optim.Adam(own, lr=rate)
             # The released code never lets the rate of the identity discriminator fall.
             if self.fuser is None and name != "who":
-                self.schedulers[name] = torch.optim.lr_scheduler.LambdaLR(self.optimizers[name], fading)
+                self.schedulers[name] = torch.optim.lr_scheduler.LambdaLR(
+                    self.optimizers[name], lambda step: fading(step, self.steps)
+                )
 
     @classmethod
     def tells_apart(cls, options: Sf2fOptions) -> tuple[str, ...]:
@@ -191,8 +222,8 @@ class Sf2f(Model):
         told = self.telling_losses([picture.detach() for picture in made], real, who)
         for part, loss in told.items():
             self._update(part, loss)
-        for scheduler in self.schedulers.values():
-            scheduler.step()
+        for part in self.schedulers.keys() & ("made", *told):
+            self.schedulers[part].step()
         return {name: loss.detach() for name, loss in (losses | told).items()}
 
     def drawing_losses(self, made: Sequence[Tensor], real: Sequence[Tensor], who: Tensor) -> dict[str, Tensor]:
@@ -201,25 +232,33 @@ class Sf2f(Model):
         found: dict[str, list[Tensor]] = {name: [] for name in ("picture", "adversarial", "identity", "perceptual")}
         for side, own, wanted in zip(map(str, self.sides), made, real, strict=True):
             found["picture"].append(options.picture_weight * (own - wanted).abs().mean())
-            found["adversarial"].append(options.adversarial * real_or_made(parts.real[side](own), True))
-            taken, person = parts.who[side](own)
-            told = functional.cross_entropy(person.float(), who) + real_or_made(taken, True)
-            found["identity"].append(options.identity * told)
+            if options.adversarial:
+                found["adversarial"].append(options.adversarial * real_or_made(parts.real[side](own), True))
+            if options.identity:
+                taken, person = parts.who[side](own)
+                told = functional.cross_entropy(person.float(), who) + real_or_made(taken, True)
+                found["identity"].append(options.identity * told)
             if self.face_network is not None:
                 seen = perceptual(self.face_network, IMAGENET.shares(own), IMAGENET.shares(wanted))
                 found["perceptual"].append(options.perceptual * seen)
         return {name: torch.stack(losses).sum() for name, losses in found.items() if losses}
 
     def telling_losses(self, made: Sequence[Tensor], real: Sequence[Tensor], who: Tensor) -> dict[str, Tensor]:
-        """What the image (`real`) and the identity (`who`) discriminators minimise; made faces name nobody."""
+        """What the image (`real`) and the identity (`who`) discriminators minimise; made faces name nobody.
+
+        A discriminator whose weight is 0 would teach the generator nothing, and does not learn.
+        """
+        options = self.options
         found: dict[str, list[Tensor]] = {"real": [], "who": []}
         for side, own, wanted in zip(map(str, self.sides), made, real, strict=True):
             is_real, is_who = self.networks.real[side], self.networks.who[side]
-            found["real"].append(real_or_made(is_real(wanted), True) + real_or_made(is_real(own), False))
-            (right, person), (wrong, _) = is_who(wanted), is_who(own)
-            told = real_or_made(right, True) + real_or_made(wrong, False)
-            found["who"].append(told + functional.cross_entropy(person.float(), who))
-        return {name: torch.stack(losses).sum() for name, losses in found.items()}
+            if options.adversarial:
+                found["real"].append(real_or_made(is_real(wanted), True) + real_or_made(is_real(own), False))
+            if options.identity:
+                (right, person), (wrong, _) = is_who(wanted), is_who(own)
+                told = real_or_made(right, True) + real_or_made(wrong, False)
+                found["who"].append(told + functional.cross_entropy(person.float(), who))
+        return {name: torch.stack(losses).sum() for name, losses in found.items() if losses}
 
     def _update(self, part: str, loss: Tensor) -> None:
         for optimizer in self.optimizers.values():

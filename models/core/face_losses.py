@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .face_networks import SmallFace
 from .inception_resnet import InceptionResnetV1
 
 SEEN_SIDE = 140
@@ -12,6 +13,8 @@ VGG_BOX = (0.235, 0.195, 0.765, 0.915)
 """Left, top, right, bottom of what FaceNet is shown of an aligned face, as shares of its sides (sheet 3.5)."""
 LAYERS = {"repeat_1": 1 / 16, "repeat_2": 1 / 8, "repeat_3": 1 / 4}
 """Weights of FaceNet's groups of blocks in the perceptual loss; that of its unit vector is 1 (sheet 4)."""
+
+FaceNetwork = InceptionResnetV1 | SmallFace
 
 
 def real_or_made(logits: Tensor, wanted: bool) -> Tensor:
@@ -33,13 +36,23 @@ def as_seen(shares: Tensor) -> Tensor:
     return functional.interpolate(part, (SEEN_SIDE, SEEN_SIDE), mode="bilinear", align_corners=True)
 
 
-def perceived(network: InceptionResnetV1, shares: Tensor) -> list[tuple[float, Tensor]]:
-    """Weights and activations, LAYERS' and the unit vector, that FaceNet has for pictures in 0 to 1."""
-    vector, found = network.activations(as_seen(shares), LAYERS)
-    return [*((weight, found[name]) for name, weight in LAYERS.items()), (1.0, functional.normalize(vector))]
+def perceived(network: FaceNetwork, shares: Tensor) -> list[tuple[float, Tensor]]:
+    """Weights and activations, LAYERS' and the unit vector, that a face network has for pictures in 0 to 1.
+
+    FaceNet is shown the box of the face; the small network the whole picture, as VFMR trains it, and its last three
+    halvings have the weights of FaceNet's groups.
+    """
+    if isinstance(network, SmallFace):
+        whole = functional.interpolate((shares * 255 - 127.5) / 128, (network.SIDE, network.SIDE), mode="bilinear")
+        vector, halvings = network.activations(whole)
+        groups = halvings[-len(LAYERS) :]
+    else:
+        vector, found = network.activations(as_seen(shares), LAYERS)
+        groups = [found[name] for name in LAYERS]
+    return [*zip(LAYERS.values(), groups, strict=True), (1.0, functional.normalize(vector))]
 
 
-def perceptual(network: InceptionResnetV1, made: Tensor, real: Tensor) -> Tensor:
+def perceptual(network: FaceNetwork, made: Tensor, real: Tensor) -> Tensor:
     """Weighted mean absolute differences of what a face network makes of pictures on a scale of 0 to 1; a scalar."""
     with torch.no_grad():
         wanted = perceived(network, real)

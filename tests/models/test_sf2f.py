@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from facevox.models.core import checkpoint
 from facevox.models.core.sf2f_schedule import fading
 from facevox.models.core.sound import SF2F
 from facevox.models.core.train import TrainOptions, fit
 from facevox.models.sf2f import RECORDINGS, Sf2f, Sf2fOptions
+from facevox.models.vfmr import VfmrOptions
 
 RANDOM = np.random.default_rng(0)
 PEOPLE = ("a", "b", "c")
@@ -39,8 +41,12 @@ def test_the_paper_s_networks_and_constants():
     assert (first.variant, second.variant) == ("encoder-64", "fuser-64-128")
     options = Sf2fOptions()
     assert (options.picture_weight, options.adversarial, options.identity, options.perceptual) == (10, 1, 0.05, 100)
-    assert Sf2fOptions(sides="64+128").picture_weight == 100
+    assert (options.perceptual_network, Sf2fOptions(sides="64+128").picture_weight) == ("facenet", 100)
     assert [fading(step) for step in (0, 100_000, 120_000, 130_000)] == pytest.approx([1, 1, 1e-3, 1e-3])
+    shorter = model_of(schedule=600)
+    assert (shorter.steps, model_of().steps) == (600, 120_000)
+    rates = [shorter.schedulers["made"].lr_lambdas[0](step) for step in (0, 500, 550, 600)]
+    assert rates == pytest.approx([1, 1, 0.5005, 1e-3])
 
 
 def test_voices_are_their_speech_and_short_ones_end_in_silence(drawing_batch):
@@ -86,6 +92,13 @@ def test_losses_by_hand():
     assert {name: float(loss.detach()) for name, loss in told.items()} == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_discriminator_without_weight_does_not_learn(drawing_batch):
+    model = model_of(adversarial=0.0)
+    model.train()
+    assert set(model.step(drawing_batch(model, PEOPLE))) == {"picture", "identity", "who"}
+    assert not model.optimizers["real"].state
+
+
 @pytest.mark.parametrize(("stage", "learning"), [("encoder", {"encoder", "decoder"}), ("fuser", {"fuser"})])
 def test_what_is_given_stays_and_discriminators_learn_on(drawing_batch, stage, learning):
     model = model_of(stage, sides="64+128")
@@ -128,11 +141,27 @@ def test_the_second_picture_is_half_the_first_and_a_voice_gives_one_face(drawing
         ({"stage": "decoder"}, "expected one of encoder, fuser"),
         ({"sides": "32"}, "64, 128, 64"),
         ({"lr": -1.0}, "0 or"),
+        ({"perceptual_network": "large"}, "expected one of facenet, small"),
     ],
 )
 def test_options_out_of_range_are_refused(options, said):
     with pytest.raises(ValueError, match=said):
         Sf2fOptions(**options).settled()
+
+
+def test_a_face_network_trained_here_may_stand_in_for_facenet(voices_and_faces, tmp_path):
+    about = {"epochs": 1, "batch_size": 2, "max_steps": 1, "device": "cpu", "validate_every": 0}
+    data, small = voices_and_faces.path, {"face_network": "small", "face_width": 0.125}
+    seeing = VfmrOptions(stage="face", voices=0, faces=2, **small)
+    home = fit(TrainOptions("vfmr", data, tmp_path, settings=seeing, **about)).home
+    settings = Sf2fOptions(width=0.0625, face="face.webp", perceptual_network="small", perceptual_width=0.125)
+    run = TrainOptions("sf2f", data, tmp_path, settings=settings, initial=f"face_network={home}/best.pt", **about)
+    drawn, seen = (checkpoint.load(at / "last.pt")["weights"] for at in (fit(run).home, home))
+    assert drawn["face_network.trunk.0.weight"].equal(seen["face.trunk.0.weight"])
+    with pytest.raises(ValueError, match="other options than sf2f has now"):
+        fit(replace(run, out=tmp_path / "wide", settings=replace(settings, perceptual_width=0.25)))
+    with pytest.raises(ValueError, match="`facevox train vfmr` makes one"):
+        fit(replace(run, out=tmp_path / "fresh", initial=""))
 
 
 def test_both_stages_resume_as_without_a_break(voices_and_faces, resumed, tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from facevox.models.core.face_losses import as_seen, face_part, perceived, perceptual, real_or_made
+from facevox.models.core.face_networks import SmallFace
 from facevox.models.core.inception_resnet import InceptionResnetV1
 from facevox.models.core.picture_space import IMAGENET, SYMMETRIC, square
 from PIL import Image
@@ -28,6 +29,22 @@ def test_the_perceptual_loss_has_the_released_layers_and_weights():
     assert torch.isclose(loss, expected)
     loss.backward()
     assert made.grad.abs().sum() > 0
+    assert float(perceptual(network, real, real)) == 0
+
+
+def test_the_small_network_sees_whole_faces_with_the_same_weights():
+    torch.manual_seed(0)
+    network = SmallFace(0.25).eval().requires_grad_(False)
+    made, real = torch.rand(2, 3, 64, 64, requires_grad=True), torch.rand(2, 3, 64, 64)
+    found = perceived(network, made)
+    assert [weight for weight, _ in found] == [1 / 16, 1 / 8, 1 / 4, 1.0]
+    assert [tuple(own.shape[1:]) for _, own in found] == [(16, 28, 28), (32, 14, 14), (64, 7, 7), (512,)]
+    assert torch.allclose(found[-1][1].norm(dim=1), torch.ones(2))
+    shown = torch.nn.functional.interpolate((made * 255 - 127.5) / 128, (112, 112), mode="bilinear")
+    assert torch.allclose(found[-1][1], torch.nn.functional.normalize(network(shown)))
+    perceptual(network, made, real).backward()
+    # The corners lie outside the box that FaceNet is shown.
+    assert made.grad[..., :6, :6].abs().sum() > 0
     assert float(perceptual(network, real, real)) == 0
 
 
