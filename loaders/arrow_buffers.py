@@ -3,6 +3,7 @@
 pyarrow's own conversions import pandas, which takes longer than all else before a first batch.
 """
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -32,3 +33,27 @@ def equal_rows(column: pa.ChunkedArray, value: str) -> NDArray[np.bool_]:
         return np.zeros(len(column), bool)
     codes = words.indices.fill_null(-1) if words.indices.null_count else words.indices
     return np.asarray(as_numpy(codes) == names.index(value))
+
+
+def spare_pandas() -> None:
+    """Have pyarrow find no pandas when it converts its first list, for which alone it would import it: 60 MB.
+
+    For processes of our own. From then on, until something asks pyarrow for pandas by name, `pa.array` takes a pandas
+    Series for any other sequence, whose NaN are not nulls.
+    """
+    if "pandas" in sys.modules:
+        return
+    sys.meta_path.insert(0, _NoPandas)
+    try:
+        pa.array([0])
+    finally:
+        sys.meta_path.remove(_NoPandas)
+
+
+class _NoPandas:
+    """Says of pandas that it is not there."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError("pyarrow is to do without pandas", name=name)

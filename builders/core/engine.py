@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import cv2
 import pyarrow as pa
 
+from ...loaders.arrow_buffers import spare_pandas
 from ...loaders.names import nearest
 from .cluster import build_on, one_thread
 from .shard import Progress, ShardJob, ShardResult, build
@@ -21,8 +22,8 @@ from .shard import Progress, ShardJob, ShardResult, build
 Made = TypeVar("Made")
 Pieces = Callable[[int, int], None]
 """Called after every finished piece with how many of how many are done."""
-PRELOADED = ["facevox.builders.core.shard", "facevox.loaders.vp8l", "pandas"]
-"""What every worker would import, over a second each; pyarrow asks for pandas at the first list it converts."""
+PRELOADED = ["facevox.builders.core.shard", "facevox.loaders.vp8l"]
+"""What every worker would import, a second each."""
 
 
 Engine = Callable[[Sequence[ShardJob], Progress | None], Iterator[ShardResult]]
@@ -168,6 +169,7 @@ def _do_piece(number: int) -> Any:
 def _settle(environment: dict[str, str]) -> None:
     # The server has that of the first build of its process.
     os.environ.update(environment)
+    spare_pandas()
     # Ctrl-C is for the parent, which stops the pool and tidies up.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)

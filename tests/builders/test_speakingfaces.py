@@ -406,5 +406,5 @@ for raw, out in zip(sys.argv[1::2], sys.argv[2::2]):
     assert done.returncode == 0, done.stderr
     sound, damaged = (int(said.split()[1]) for said in done.stdout.splitlines() if said.startswith("peak"))
     # Pictures that claim to be huge, files without an end: none of them takes more than a sound release does.
-    assert damaged - sound < 40 and damaged < 500
+    assert damaged - sound < 40 and damaged < 400
     assert not check(tmp_path / "out").problems
