@@ -37,3 +37,19 @@ print("pandas" in sys.modules)
         [sys.executable, "-c", script, str(built["tar"].path)], check=True, capture_output=True, text=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_lists_are_converted_without_pandas_until_it_is_asked_for():
+    script = """
+import sys
+import pyarrow as pa
+from facevox.loaders.arrow_buffers import spare_pandas
+
+spare_pandas()
+table = pa.Table.from_pylist([{"number": 1.5, "words": ["a", None]}, {"number": None, "words": []}])
+assert "pandas" not in sys.modules
+assert table.to_pandas()["number"].isna().tolist() == [False, True]
+import pandas
+assert pa.array(pandas.Series([1.0, float("nan")])).null_count == 1
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
