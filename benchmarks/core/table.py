@@ -26,6 +26,8 @@ class Measured:
     seeds: int
     protocol: str
     """Digest of the sample keys."""
+    exact: bool = False
+    """A count, with nothing to estimate: no interval is told."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Row:
             return [*self.labels, published, "not measured", *[""] * 6]
         off = "" if self.difference is None else f"{self.difference:+,.{self.digits}f}"
         between = f"{self.shown(found.interval.low)}..{self.shown(found.interval.high)}"
+        between = "exact" if found.exact else between
         seeds = f"{found.seeds} of {self.seeds_of}" if self.seeds_of else str(found.seeds)
         people = f"{found.count} of {found.groups} people"
         width = "" if found.spread is None else self.shown(found.spread)
