@@ -199,7 +199,30 @@ def class_score(probabilities: NDArray[Any], splits: int = 5, seed: int = 0) -> 
 
 def frechet_distance(real: NDArray[Any], made: NDArray[Any]) -> float:
     """Between Gaussians fitted to features (N, D) and (M, D): |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^1/2)."""
-    first, second = np.cov(real, rowvar=False), np.cov(made, rowvar=False)
-    # The trace of a product's root is the sum of the roots of its eigenvalues, real and positive but for rounding.
-    roots = np.sqrt(np.clip(np.linalg.eigvals(first @ second).real, 0, None)).sum()
-    return float(((real.mean(0) - made.mean(0)) ** 2).sum() + np.trace(first) + np.trace(second) - 2 * roots)
+    spread = 0.0
+    factors: list[NDArray[np.float64]] = []
+    for features in (np.asarray(real, np.float64), np.asarray(made, np.float64)):
+        centred = (features - features.mean(0)) / np.sqrt(len(features) - 1)
+        spread += float((centred**2).sum())
+        factors.append(np.asarray(np.linalg.qr(centred, mode="r"), np.float64))
+    # With C1 = A'A and C2 = B'B the trace of (C1 C2)^1/2 is the sum of the singular values of A B', which is exact for
+    # fewer pictures than features too, where eigenvalues of the product are rounding.
+    together = float(np.linalg.svd(factors[0] @ factors[1].T, compute_uv=False).sum())
+    return float(((real.mean(0) - made.mean(0)) ** 2).sum() + spread - 2 * together)
+
+
+def kernel_distance(real: NDArray[Any], made: NDArray[Any]) -> float:
+    """Kernel distance (KID, Binkowski and others 2018) of features (N, D) and (M, D): unbiased, so it may be below 0.
+
+    Squared maximum mean discrepancy by (x y / D + 1)^3, over all pictures at once.
+    """
+    first, second = np.asarray(real, np.float64), np.asarray(made, np.float64)
+
+    def kernel(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray((a @ b.T / a.shape[1] + 1) ** 3, np.float64)
+
+    within = 0.0
+    for one in (first, second):
+        products = kernel(one, one)
+        within += float((products.sum() - np.trace(products)) / (len(one) * (len(one) - 1)))
+    return within - 2 * float(kernel(first, second).mean())

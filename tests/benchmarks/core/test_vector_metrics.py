@@ -1,5 +1,7 @@
 """Retrieval, matching and scores of sets: chance, perfection, and agreement with scikit-learn and SciPy."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -10,6 +12,7 @@ from facevox.benchmarks.core.metrics import (
     class_score,
     frechet_distance,
     identity_means,
+    kernel_distance,
     matching,
     ranks,
     recall_at,
@@ -17,6 +20,7 @@ from facevox.benchmarks.core.metrics import (
 )
 from scipy.special import softmax
 from sklearn.metrics import average_precision_score
+from sklearn.metrics.pairwise import polynomial_kernel
 
 RANDOM = np.random.default_rng(0)
 
@@ -81,5 +85,33 @@ def test_the_frechet_distance_is_that_of_gaussians():
     first, second = np.cov(real.T), np.cov(made.T)
     root = scipy.linalg.sqrtm(first @ second)
     expected = np.sum((real.mean(0) - made.mean(0)) ** 2) + np.trace(first + second - 2 * root.real)
-    assert frechet_distance(real, made) == pytest.approx(expected)
+    assert frechet_distance(real, made) == pytest.approx(expected, abs=1e-6)
     assert frechet_distance(real, real) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_frechet_distance_of_fewer_pictures_than_features():
+    """Two copies of each, one turned: their Gaussians lie in planes, where the distance is known."""
+    plane = np.zeros((6, 40))
+    plane[:, :2] = RANDOM.standard_normal((6, 2))
+    assert frechet_distance(plane, plane + 2) == pytest.approx(4 * 40, abs=1e-9)
+    other = np.roll(plane, 2, axis=1)
+    apart = ((plane.mean(0) - other.mean(0)) ** 2).sum() + 2 * np.trace(np.cov(plane.T))
+    assert frechet_distance(plane, other) == pytest.approx(apart, abs=1e-9)
+    few, more = RANDOM.standard_normal((5, 12)), RANDOM.standard_normal((30, 12)) + 1
+    first, second = np.cov(few.T), np.cov(more.T)
+    whole = scipy.linalg.sqrtm(second)
+    root = np.sqrt(np.clip(np.linalg.eigvalsh(whole @ first @ whole), 0, None)).sum()
+    expected = np.sum((few.mean(0) - more.mean(0)) ** 2) + np.trace(first) + np.trace(second) - 2 * root
+    assert frechet_distance(few, more) == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_kernel_distance_is_that_of_all_pairs():
+    real, made = RANDOM.standard_normal((7, 4)), RANDOM.standard_normal((5, 4)) + 1
+    within = [
+        np.mean([polynomial_kernel(a[None], b[None], degree=3, coef0=1)[0, 0] for a, b in permutations(some, 2)])
+        for some in (real, made)
+    ]
+    across = np.mean([(a @ b / 4 + 1) ** 3 for a in real for b in made])
+    assert kernel_distance(real, made) == pytest.approx(sum(within) - 2 * across, abs=1e-9)
+    same = [kernel_distance(*RANDOM.standard_normal((2, 60, 4))) for _ in range(200)]
+    assert np.mean(same) == pytest.approx(0, abs=3 * np.std(same) / np.sqrt(200)), "unbiased"
