@@ -59,6 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.run:
         parser.print_help()
         return 0
+    # Here, not above: --help needs no tables.
+    from .loaders.arrow_buffers import spare_pandas
+
+    spare_pandas()
     try:
         return int(options.run(options) or 0)
     except KeyboardInterrupt:

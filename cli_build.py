@@ -104,9 +104,7 @@ def build_folder(options: argparse.Namespace) -> int:
     from .api import progress_bar
     from .builders.core.estimate import estimate
     from .builders.core.run import run
-    from .loaders.arrow_buffers import spare_pandas
 
-    spare_pandas()
     if (options.rank is None) != (options.world is None) or options.world == 0:
         raise ValueError("--rank and --world go together, as in --rank 0 --world 16")
     build = replace(
