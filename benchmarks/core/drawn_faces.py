@@ -1,0 +1,195 @@
+"""Faces drawn from voices of people never seen, scored as SF2F does (section 5): cosine, L1, R@K."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...loaders.folder import Folder
+from ...models.core.checkpoint import restore
+from ...models.core.generating import FACES, FaceGenerator, generated
+from .bench import BenchOptions
+from .judges import ALIGNED, PictureJudge, missing, open_judge
+from .metrics import Interval, bootstrap, identity_means, ranks, unit
+from .protocol import Protocol
+from .table import Measured, Row, Table
+
+RATE = 16_000
+SPLIT = "test"
+GALLERY = 100
+"""People of a gallery (SF2F 5); a folder with fewer has one gallery of all."""
+KS = (1, 2, 5, 10)
+DIGITS = {"cosine": 3, "L1": 2, **{f"R@{k}": 2 for k in KS}, "VGGFace Score": 2}
+"""Scores in the paper's order, and decimals that it prints."""
+COLUMNS = ("method", "sound", "score")
+VGGFACE = "vggface-resnet50"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A row of the paper: who draws, from how many seconds of speech."""
+
+    labels: tuple[str, str]
+    run: str
+    """Folder below --runs, as `facevox train` names it; empty: nothing that is trained here."""
+    seconds: float
+    training: str = ""
+    """What trains it."""
+
+
+def drawn_table(
+    title: str,
+    drawings: tuple[Drawing, ...],
+    printed: Mapping[tuple[str, str], Mapping[str, float]],
+    found: Mapping[tuple[tuple[str, str], str], Measured],
+    options: BenchOptions,
+    flags: Mapping[tuple[tuple[str, str], str], str],
+) -> Table:
+    """Published scores beside those that were measured. They are of different judges, so no difference is told."""
+    rows = []
+    for one in drawings:
+        for score, digits in DIGITS.items():
+            value = printed.get(one.labels, {}).get(score)
+            out = options.runs or "W"
+            command = f"facevox train {one.training} --data {options.data} --out {out}".replace("{out}", str(out))
+            if score == "VGGFace Score":
+                command = ""
+            command = command if one.run else "facevox bench list"
+            measured = found.get((one.labels, score))
+            if one.run or value is not None:
+                flag = flags.get((one.labels, score), "")
+                row = Row((*one.labels, score), value, measured, command, digits=digits, comparable=False, flag=flag)
+                rows.append(row)
+    folder = Folder(options.data)
+    notes = (
+        f"VGGFace Score: {VGGFACE} judges it, whose weights are not shipped; no command here measures it yet",
+        f"judge: {options.judge}; the paper's is FaceNet trained on VGGFace2, against which SF2F is also trained, so "
+        "no difference is told",
+        f"people of split {SPLIT}; true face: mean of the unit vectors of all pictures; drawn: of all recordings, each "
+        "from the first seconds of its speech; L1: sum over the judge's dimensions",
+        f"R@K in % of galleries of {GALLERY} people, or of all where there are fewer: then chance is above K %",
+        "the paper averages ten random crops; here every recording is drawn once, so nothing but the people is sampled",
+    )
+    return Table(title, COLUMNS, tuple(rows), notes, {"folder": folder.digest, "judge": options.judge}, tested=(SPLIT,))
+
+
+# --- measuring ---
+
+
+def score_drawings(
+    folder: Folder, drawings: tuple[Drawing, ...], options: BenchOptions
+) -> dict[tuple[tuple[str, str], str], Measured]:
+    """Scores of every drawing whose checkpoint is there, seeds averaged, person by person.
+
+    Raises ValueError for a checkpoint that draws no faces or was trained on another folder.
+    """
+    paths = {one: sorted((Path(options.runs) / one.run).glob("seed*/best.pt")) for one in drawings if one.run}
+    there = {one: found for one, found in paths.items() if found} if options.runs else {}
+    found = guessed(folder, [one for one in drawings if not one.run])
+    if not there or missing(options.judge):
+        return found
+    judge = open_judge(options.judge, ALIGNED, options.as_published)
+    people, truth = identity_means(*_real(folder, judge))
+    for one, checkpoints in there.items():
+        seeds = []
+        for path in checkpoints:
+            names, drawn = identity_means(*_drawn(folder, path, one.seconds, judge, people))
+            seeds.append(scores(drawn, truth[np.searchsorted(people, names)]))
+        digest = Protocol.of(one.run, names.tolist()).digest
+        for score in seeds[0]:
+            found[one.labels, score] = _summary([seed[score] for seed in seeds], options.seed, digest)
+    return found
+
+
+def guessed(folder: Folder, drawings: Iterable[Drawing]) -> dict[tuple[tuple[str, str], str], Measured]:
+    """R@K in % of faces in random order, by formula: K of the people of a gallery."""
+    people = sorted(
+        {row["identity"] for row in _rows(folder, "voices")} & {r["identity"] for r in _rows(folder, "faces")}
+    )
+    if not people:
+        return {}
+    size, digest = min(GALLERY, len(people)), Protocol.of("people", people).digest
+    shares = {f"R@{k}": 100 * min(1.0, k / size) for k in KS}
+    return {
+        (one.labels, score): Measured(
+            share, len(people), len(people), Interval(share, share), None, 1, digest, exact=True
+        )
+        for one in drawings
+        for score, share in shares.items()
+    }
+
+
+def scores(drawn: NDArray[Any], truth: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+    """Of P people in sorted order, drawn and true vectors (P, D): per person cosine, L1 and, in %, R@K.
+
+    R@K is over disjoint galleries of GALLERY people; people beyond the last whole one count in none, NaN.
+    """
+    count = len(drawn)
+    size = GALLERY if count >= GALLERY else count
+    places = np.full(count, np.nan)
+    for start in range(0, count - size + 1, size):
+        part = slice(start, start + size)
+        places[part] = ranks(drawn[part], truth[part], np.arange(size))
+    cosine = (unit(drawn) * unit(truth)).sum(1)
+    recalls = {f"R@{k}": np.where(np.isnan(places), np.nan, 100.0 * (places < k)) for k in KS}
+    return {"cosine": cosine, "L1": np.abs(drawn - truth).sum(1), **recalls}
+
+
+def _summary(seeds: list[NDArray[np.float64]], seed: int, digest: str) -> Measured:
+    values = np.mean(seeds, axis=0)
+    values = values[~np.isnan(values)]
+    between = bootstrap(values, np.arange(len(values)), seed)
+    over = float(np.std([np.nanmean(one) for one in seeds], ddof=1)) if len(seeds) > 1 else None
+    interval = Interval(between.low, between.high)
+    return Measured(float(values.mean()), len(values), len(values), interval, over, len(seeds), digest)
+
+
+def _real(folder: Folder, judge: PictureJudge) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+    """Vectors of all pictures of the split, one picture in memory at a time, and whose they are."""
+    voiced = {row["identity"] for row in _rows(folder, "voices")}
+    vectors, who = [], []
+    for row in _rows(folder, "faces"):
+        if row["identity"] in voiced:
+            field = next(name for name in FACES if name in {entry["name"] for entry in row["fields"]})
+            (sample,) = folder.fetch([row["key"]], [field], config="faces")
+            vectors.append(judge([sample[field]])[0])
+            who.append(row["identity"])
+    return np.array(vectors), np.array(who)
+
+
+def _drawn(
+    folder: Folder, path: Path, seconds: float, judge: PictureJudge, people: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+    model, state = restore(path)
+    if not isinstance(model, FaceGenerator):
+        raise ValueError(f"{path}: {state['model']} draws no faces")
+    if state["folder"] != folder.digest:
+        raise ValueError(f"{path}: trained on a folder of digest {state['folder'][:12]}, not {folder.digest[:12]}")
+    model.eval()
+    known, vectors, who = set(people.tolist()), [], []
+    for row in _rows(folder, "voices"):
+        if row["identity"] in known:
+            (sample,) = folder.fetch([row["key"]], ["voice.flac"], config="voices")
+            said = [(part["first"], part["end"]) for part in row["speech"] or ()]
+            sound, speech = first_seconds(sample["voice.flac"], said, seconds)
+            vectors.append(judge([generated(model, sound, speech)])[0])
+            who.append(row["identity"])
+    return np.array(vectors), np.array(who)
+
+
+def first_seconds(
+    sound: NDArray[np.int16], speech: list[tuple[int, int]], seconds: float
+) -> tuple[NDArray[np.int16], list[tuple[int, int]]]:
+    """(samples,) int16 at 16 kHz -> its first so many seconds of speech, pauses left out; all where none is told."""
+    parts = [sound[first:end] for first, end in speech] or [sound]
+    cut = np.concatenate(parts)[: int(seconds * RATE)]
+    return cut, [(0, len(cut))]
+
+
+def _rows(folder: Folder, config: str) -> Iterator[dict[str, Any]]:
+    for row in folder.index.to_pylist():
+        if (row["config"], row["split"]) == (config, SPLIT):
+            yield row
