@@ -15,7 +15,8 @@ from .core.translated_faces import METHODS, SPLIT, networks, pictures, test_face
 
 TITLE = "SpeakingFaces, FID: how far translated faces are from real ones as a set"
 DATASETS = ("speakingfaces",)
-NEEDS = "config pairs, checkpoints of `facevox train cyclegan` and `facevox train cut`, --judge inception-2015 for FID"
+CONFIGS = ("pairs",)
+NEEDS = "checkpoints of `facevox train cyclegan` and `facevox train cut`, --judge inception-2015 for FID"
 TRAININGS = ("cyclegan", "cut")
 NAMES = {"cut": "CUT", "cyclegan": "CycleGAN", "thermal": "thermal as it is", "trials": "real, trial 2 from trial 1"}
 PUBLISHED_JUDGE = "inception-2015"

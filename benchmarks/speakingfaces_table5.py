@@ -16,7 +16,8 @@ from .core.translated_faces import CONFIG, METHODS, SPLIT, networks, pictures, t
 
 TITLE = "SpeakingFaces, Table 5: recognition of real and translated faces by dlib"
 DATASETS = ("speakingfaces",)
-NEEDS = "config pairs, checkpoints of `facevox train cyclegan` and `facevox train cut`, dlib"
+CONFIGS = ("pairs",)
+NEEDS = "checkpoints of `facevox train cyclegan` and `facevox train cut`, dlib"
 TRAININGS = ("cyclegan", "cut")
 TOLERANCE = 0.45
 """Found by the authors on real visual faces; --tolerance for another."""
