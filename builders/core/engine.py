@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, as_completed, wait
@@ -24,6 +25,8 @@ Pieces = Callable[[int, int], None]
 """Called after every finished piece with how many of how many are done."""
 PRELOADED = ["facevox.builders.core.shard", "facevox.loaders.vp8l"]
 """What every worker would import, a second each."""
+PRELOADED_IF_USED = ["scipy.signal"]
+"""As long to import, for those who forge: its caller has imported it by then."""
 
 
 Engine = Callable[[Sequence[ShardJob], Progress | None], Iterator[ShardResult]]
@@ -132,7 +135,7 @@ def fresh_processes() -> Any:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
+    context.set_forkserver_preload([*PRELOADED, *(name for name in PRELOADED_IF_USED if name in sys.modules)])
     return context
 
 
