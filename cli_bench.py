@@ -16,7 +16,7 @@ chance by formula and by shuffled labels, an oracle, and whether anything of the
 control fails is printed with WARNING. Intervals are of people drawn with replacement, since samples of one are alike.
 * marks a published number that contradicts its own paper; the reason stands below the table."""
 
-GIVEN = ("as_published", "device", "slices", "embeddings", "leave_one_out", "gallery", "metric", "tolerance", "judge")
+GIVEN = ("as_published", "device", "slices", "protocol", "embeddings", "leave_one_out", "gallery", "metric", "tolerance", "judge")
 """Options that every table is given; see BenchOptions."""
 
 
@@ -35,6 +35,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", action="append", default=[], help="a built dataset folder; all: several times")
     parser.add_argument("--runs", default="", help="the folder that `facevox train --out` wrote")
     parser.add_argument("--as-published", action="store_true", help="noise wraps around, as in the authors' code")
+    parser.add_argument(
+        "--protocol", choices=("exact", "paper"), default="exact", help="all trials there are, or drawn as published"
+    )
     parser.add_argument("--slices", action="store_true", help="also by what is known of the samples, largest gaps last")
     parser.add_argument("--judge", default="dlib", help="of made faces: dlib, inception-2015 or vfmr:CHECKPOINT")
     parser.add_argument("--format", choices=("text", "markdown", "json"), default="text", help="how to print it")

@@ -26,6 +26,9 @@ class BenchOptions:
     workers: int = field(default=0, metadata={"help": "reading processes; 0 reads in the main one"})
     seed: int = field(default=0, metadata={"help": "of noise and bootstrap"})
     slices: bool = field(default=False, metadata={"help": "also by gender, age, position, .. with the largest gaps"})
+    protocol: str = field(
+        default="exact", metadata={"help": "all trials there are, or drawn as published", "choices": ("exact", "paper")}
+    )
     limit: int = field(default=0, metadata={"help": "at most this many samples per split (0: all)"})
     embeddings: str | Path = field(default="", metadata={"help": "recognition: table of vectors and labels"})
     gallery: str | Path = field(default="", metadata={"help": "recognition: table to look the others up in"})

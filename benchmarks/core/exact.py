@@ -38,6 +38,10 @@ class PairMatching:
     faces: NDArray[np.int64]
     """How many of each person, (P,)."""
     right: NDArray[np.float64]
+    keys: NDArray[np.str_]
+    """Of the voices, (N,), person after person."""
+    merit: NDArray[np.float64]
+    """Of every voice, (N,): right against all others alike."""
 
     @property
     def triplets(self) -> int:
@@ -149,8 +153,11 @@ def pair_matching(embeddings: Embeddings, metric: str = "cosine", device: str = 
     space = _Space.of(embeddings, metric, device)
     people, total = len(embeddings.people), space.first[1:].diff(prepend=space.first[:1])
     sums = torch.zeros(people, people, dtype=torch.float64, device=total.device)
+    each, merits = torch.repeat_interleave(1 / total, total).float(), []
     for whose, scores, own, have in space.scored(space.rows(len(space.faces))):
         farther = _share_above(own, have, scores)
+        # Of own faces among themselves half are above: they are no others.
+        merits.append((farther @ each - 0.5) / (people - 1))
         present, place = torch.unique_consecutive(whose, return_inverse=True)
         columns = torch.zeros(len(present), scores.shape[1], device=scores.device).index_add_(0, place, farther)
         until = torch.nn.functional.pad(columns.cumsum(1, dtype=torch.float64), (1, 0))[:, space.first]
@@ -158,7 +165,10 @@ def pair_matching(embeddings: Embeddings, metric: str = "cosine", device: str = 
     voices = torch.bincount(space.whose, minlength=people)
     right = (sums / voices[:, None] / total[None]).cpu().numpy()
     np.fill_diagonal(right, np.nan)
-    return PairMatching(embeddings.people, embeddings.genders, voices.cpu().numpy(), total.cpu().numpy(), right)
+    keys = embeddings.voices.keys[np.concatenate(by_identity(embeddings.voices.identities))]
+    counts = (voices.cpu().numpy(), total.cpu().numpy())
+    merit = torch.cat(merits).double().cpu().numpy()
+    return PairMatching(embeddings.people, embeddings.genders, *counts, right, keys, merit)
 
 
 def _edges(own: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -115,7 +115,11 @@ class Asked:
     def batches(self, trials: Trials) -> Answered:
         """All triplets of every batch; one value for each person of a batch, batch after batch.
 
-        Raises ValueError for another kind.
+        <<<<<<< HEAD
+                Raises ValueError for another kind.
+        =======
+                Raises ValueError for trials of another kind.
+        >>>>>>> 2b8a8b4 (Score voices and faces of a split by trained networks)
         """
         rows, found = iter(_of(trials, "batches")), list[NDArray[np.float64]]()
         asked: list[str] = []

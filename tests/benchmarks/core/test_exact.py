@@ -81,6 +81,9 @@ def test_every_pair_and_the_weights():
             right = (own[:, :, None] > far[:, None]).ravel()
             assert pairs.right[i, j] == pytest.approx(right.mean(), abs=1e-6)
             every.append(right)
+    for name, own in zip(embeddings.people, pairs.individual, strict=True):
+        keys = embeddings.voices.keys[embeddings.voices.identities == name]
+        assert pairs.merit[np.isin(pairs.keys, keys)].mean() == pytest.approx(own, abs=1e-6)
     assert pairs.triplets == sum(map(len, every))
     assert pairs.accuracy(pairs.by_triplet) == pytest.approx(np.concatenate(every).mean())
     assert pairs.accuracy() == pytest.approx(np.mean([right.mean() for right in every]))

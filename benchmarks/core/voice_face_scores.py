@@ -1,0 +1,178 @@
+"""Every number of VFMR's tables from vectors of one split, by each seed's network: exactly, or drawn as published."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...models.core.triplets import confidence
+from .controls import TOLERATED, Control
+from .embeddings import Embeddings
+from .exact import MOST, PairMatching, pair_matching, tuple_matching
+from .metrics import Interval, bootstrap, spread
+from .outcomes import Outcomes
+from .protocol import Protocol
+from .retrieval import Retrieval, retrieval
+from .sampled import STEPS, TUPLES, Asked, draw_batches, draw_tuples
+from .table import Measured
+
+GENDERS = ("male", "female")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Numbers in % of the same samples embedded by one network for each seed; what cannot be had is None."""
+
+    seeds: Sequence[Embeddings]
+    metric: str = "cosine"
+    protocol: str = "exact"
+    """exact, or paper: 1,000 batches, 10,000 tuples."""
+    device: str = "auto"
+    seed: int = 0
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the keys of voices and faces: of exact numbers the protocol."""
+        keys = (f"{kind} {key}" for kind in ("voices", "faces") for key in getattr(self.seeds[0], kind).keys)
+        return Protocol.of("exact", keys).digest
+
+    @cached_property
+    def pairs(self) -> list[PairMatching]:
+        return [pair_matching(one, self.metric, self.device) for one in self.seeds]
+
+    @cached_property
+    def tuples(self) -> list[NDArray[np.float64]]:
+        most = min(MOST, len(self.seeds[0].people))
+        return [tuple_matching(one, most, self.metric, self.device) for one in self.seeds]
+
+    def table(self) -> dict[str, Measured]:
+        """The columns of Tables 5, 6 and 8: 1:2 (half of one gender), 1:3, 1:4, Male, Female, mAP."""
+        found = {"1:2": self.matching(), **{f"1:{n}": self.among(n) for n in (3, 4)}}
+        found |= {gender.title(): self.of_gender(gender) for gender in GENDERS}
+        found["mAP"] = self.found()
+        return {name: one for name, one in found.items() if one is not None}
+
+    def matching(self) -> Measured | None:
+        """1:2, half the triplets of one gender; None without two men and two women (paper: three)."""
+        if min((self.seeds[0].genders == name).sum() for name in GENDERS) < (3 if self.protocol == "paper" else 2):
+            return None
+        if self.protocol == "paper":
+            return self._sampled(2)
+        return self._of_pairs(self.pairs[0].balanced)
+
+    def matching_unbalanced(self) -> Measured:
+        """1:2 over all pairs of people alike."""
+        return self._of_pairs(self.pairs[0].everybody)
+
+    def of_gender(self, gender: str) -> Measured | None:
+        """1:2 among people of one gender; None where there are fewer than two."""
+        weights = self.pairs[0].of_genders(gender, gender)
+        return self._of_pairs(weights) if weights.any() else None
+
+    def among(self, n: int) -> Measured | None:
+        """1:n; None for more than the people there are."""
+        if n > len(self.seeds[0].people):
+            return None
+        if self.protocol == "paper":
+            return self._sampled(n, tuples=True)
+        return self._of_people([found[:, n - 2] for found in self.tuples], len(self.seeds[0].voices.keys), self.digest)
+
+    def found(self, voices: int = 1, faces: int = 1) -> Measured:
+        """mAP in galleries of 100 people and 5 faces; `voices` and `faces` joined before (VFMR Table 4)."""
+        each = [self.retrieved(one, voices, faces) for one in self.seeds]
+        return self._of_people([one.precision for one in each], each[0].queries, self.digest)
+
+    def retrieved(self, one: Embeddings, voices: int = 1, faces: int = 1) -> Retrieval:
+        """Of one seed, with the chance of such galleries."""
+        asked = 40 if self.protocol == "paper" else 0
+        return retrieval(one.joined(voices, faces, self.seed), voices=asked, seed=self.seed)
+
+    def joint(self, voices: int, faces: int) -> Measured | None:
+        """1:2 as `matching`, of means of so many voices and faces of a person; None where nobody has as many."""
+        own = self.seeds[0]
+        most = [np.unique(part.identities, return_counts=True)[1].max() for part in (own.voices, own.faces)]
+        if voices > most[0] or faces > most[1]:
+            return None
+        joined = [one.joined(voices, faces, self.seed) for one in self.seeds]
+        return replace(self, seeds=joined).matching()
+
+    # --- from results of each seed to a number with its interval ---
+
+    def _of_pairs(self, weights: NDArray[np.float64]) -> Measured:
+        together = replace(self.pairs[0], right=np.mean([one.right for one in self.pairs], axis=0))
+        chosen = weights > 0
+        own = np.outer(together.voices * together.faces, together.faces)[chosen].sum()
+        values = [one.accuracy(weights) for one in self.pairs]
+        people = int((chosen.any(0) | chosen.any(1)).sum())
+        return _percent(values, together.interval(weights, self.seed), int(own), people, self.digest)
+
+    def _of_people(self, each: Sequence[NDArray[np.float64]], count: int, digest: str) -> Measured:
+        people = np.arange(len(each[0]))
+        between = bootstrap(np.mean(each, axis=0), people, self.seed)
+        return _percent([float(one.mean()) for one in each], between, count, len(people), digest)
+
+    def _sampled(self, n: int, tuples: bool = False) -> Measured:
+        first = self.seeds[0]
+        trials = draw_tuples(first, n, TUPLES, self.seed) if tuples else draw_batches(first, STEPS, self.seed)
+        found = [Asked(one).tuples(trials, n) if tuples else Asked(one).batches(trials) for one in self.seeds]
+        between = bootstrap(np.mean([one.right for one in found], axis=0), found[0].asked, self.seed)
+        people = len(np.unique(found[0].asked))
+        return _percent([one.accuracy for one in found], between, found[0].trials, people, trials.digest)
+
+    # --- what goes with the numbers ---
+
+    def outcomes(self, row: tuple[str, ...], split: str) -> Outcomes:
+        """Of every voice, over all own faces and others: what slices and the leakage check are made of."""
+        first = self.pairs[0]
+        who = dict(zip(self.seeds[0].voices.keys.tolist(), self.seeds[0].voices.identities.tolist(), strict=True))
+        groups = np.array([who[key] for key in first.keys.tolist()])
+        merit = np.mean([one.merit for one in self.pairs], axis=0)
+        return Outcomes(row, split, first.keys, merit, groups, config="voices")
+
+    def controls(self, about: str) -> list[Control]:
+        """Faces given to others must score chance, and vectors that are the same for a person's samples everything."""
+        first, random = self.seeds[0], np.random.default_rng(self.seed)
+        values = first.faces.values[random.permutation(len(first.faces.values))]
+        shuffled = pair_matching(replace(first, faces=replace(first.faces, values=values)), self.metric, self.device)
+        chance, between = shuffled.accuracy(), shuffled.interval(seed=self.seed)
+        error = max((between.high - between.low) / 3.92, 1e-6)
+        codes = dict(zip(first.people, np.eye(len(first.people), dtype=np.float32), strict=True))
+        parts = (
+            replace(part, values=np.stack([codes[name] for name in part.identities.tolist()]))
+            for part in (first.voices, first.faces)
+        )
+        voices, faces = parts
+        oracle = pair_matching(replace(first, voices=voices, faces=faces), "cosine", self.device).accuracy()
+        words = f"{100 * chance:.2f} % with shuffled faces, 50.00 % by formula"
+        return [
+            Control("chance", about, words, abs(chance - 0.5) <= TOLERATED * error),
+            Control("oracle", about, f"one vector a person scores {100 * oracle:.2f} %, expected 100", oracle == 1),
+        ]
+
+    def notes(self) -> list[str]:
+        """Which trials the numbers are over, how many and how sure that makes them."""
+        pairs, people = self.pairs[0], len(self.seeds[0].people)
+        if self.protocol == "paper":
+            drawn = STEPS * 3072
+            sure = f"T = {confidence(people, drawn):.1f} of {people} identities and n = {drawn:,}"
+            return [f"trials drawn as published, seed {self.seed}: {STEPS:,} batches, {TUPLES:,} tuples; {sure}"]
+        sure = f"T = {confidence(people, pairs.triplets):.1f} of {people} identities and n = {pairs.triplets:,}"
+        return [
+            f"exact: all {pairs.triplets:,} triplets, all choices of others for 1:n, every voice in repeated whole "
+            f"galleries; nothing is sampled, so that the intervals are about people alone. {sure}"
+        ]
+
+
+def _percent(values: Sequence[float], between: Interval, count: int, people: int, digest: str) -> Measured:
+    found = spread(np.array(values))
+    return Measured(
+        value=100 * float(np.mean(values)),
+        count=count,
+        groups=people,
+        interval=Interval(100 * between.low, 100 * between.high),
+        spread=None if found is None else 100 * found,
+        seeds=len(values),
+        protocol=digest,
+    )
