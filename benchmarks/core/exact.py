@@ -102,8 +102,8 @@ class _Space:
     whose: Tensor
     """(N,) place of each voice's person."""
     faces: Tensor
-    half_norms: Tensor | None
-    """(M,) half the squared length of the faces, which a distance has beside the product; None for the cosine."""
+    half_norms: tuple[Tensor, Tensor] | None
+    """(N, 1), (M,) half the squared lengths, which a distance has beside the product; None for the cosine."""
     first: Tensor
     """(P + 1,) where each person's faces begin, and the end."""
 
@@ -122,7 +122,8 @@ class _Space:
         (voices, heard), (faces, seen) = sorted_by_person
         whose = torch.repeat_interleave(torch.arange(len(heard)), heard).to(place)
         first = torch.nn.functional.pad(seen.cumsum(0), (1, 0)).to(place)
-        norms = (faces.double() ** 2).sum(1).float() / 2 if metric == "euclidean" else None
+        squared = [(part.double() ** 2).sum(1).float() / 2 for part in (voices, faces)]
+        norms = (squared[0][:, None], squared[1]) if metric == "euclidean" else None
         return cls(voices, whose, faces, norms, first)
 
     def scored(self, rows: int) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
@@ -134,7 +135,8 @@ class _Space:
         for start in range(0, len(self.voices), rows):
             whose = self.whose[start : start + rows]
             scores = self.voices[start : start + rows] @ self.faces.T
-            scores = scores if self.half_norms is None else scores.sub_(self.half_norms)
+            if self.half_norms is not None:
+                scores.sub_(self.half_norms[0][start : start + rows]).sub_(self.half_norms[1])
             have = counts[whose]
             places = torch.arange(int(have.max()), device=whose.device)[None]
             there = places < have[:, None]
@@ -169,6 +171,35 @@ def pair_matching(embeddings: Embeddings, metric: str = "cosine", device: str = 
     counts = (voices.cpu().numpy(), total.cpu().numpy())
     merit = torch.cat(merits).double().cpu().numpy()
     return PairMatching(embeddings.people, embeddings.genders, *counts, right, keys, merit)
+
+
+def verification(embeddings: Embeddings, metric: str = "cosine", device: str = "auto") -> NDArray[np.float64]:
+    """Of every identity, (P,), the share of all pairs of two people that its own pairs of voice and face are above.
+
+    Equal ones 1/2; the mean is the area under the curve in which every identity counts alike. Raises ValueError as
+    `pair_matching`.
+    """
+    space = _Space.of(embeddings, metric, device)
+    counts, people, found = space.first.diff(), len(embeddings.people), []
+    for whose, _, own, have in space.scored(space.rows(len(space.faces))):
+        there = torch.arange(own.shape[1], device=own.device)[None] < have[:, None]
+        found.append((own[there], whose[:, None].expand_as(own)[there]))
+    own, person = (torch.cat(parts) for parts in zip(*found, strict=True))
+    values, place = torch.unique(own, return_inverse=True)
+    tallies = torch.zeros(2, len(values) + 1, dtype=torch.int64, device=own.device)
+    for _, scores, _, _ in space.scored(space.rows(len(space.faces))):
+        for tally, right in zip(tallies, (True, False), strict=True):
+            places = torch.searchsorted(values, scores.view(-1), right=right)
+            tally += torch.bincount(places, minlength=len(tally))
+    # Below a value are those up to its place by the right, not above it those by the left; own pairs are no others.
+    equal = torch.bincount(place, minlength=len(values))
+    own_below = equal.cumsum(0) - equal
+    below, not_above = tallies.cumsum(1)[:, :-1] - torch.stack((own_below, own_below + equal))
+    others = len(space.voices) * len(space.faces) - len(own)
+    share = (below + not_above)[place].double() / (2 * others)
+    sums = torch.zeros(people, dtype=torch.float64, device=own.device).index_add_(0, person, share)
+    pairs = torch.bincount(space.whose, minlength=people) * counts
+    return np.asarray((sums / pairs).cpu().numpy(), np.float64)
 
 
 def _edges(own: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,10 +1,11 @@
 """What VFMR's tables are measured from: vectors of a split by trained networks, and every number of them once."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, fields
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
@@ -15,6 +16,7 @@ from ...models.core.voice_face_inputs import FACES, VOICE, VOICES, face_tensor
 from ...models.vfmr import Vfmr, VfmrOptions
 from .bench import BenchOptions
 from .embeddings import Embeddings, Vectors
+from .voice_face_scores import Scores
 
 SPLIT = "test"
 AT_ONCE = 64
@@ -23,9 +25,8 @@ ROLES = {"vfmr1": "VFMR1", "uu": "VFMR1", "vfmr2": "VFMR2", "vfmr3": "VFMR3", "v
 """Which model of the paper a folder's split rule is about."""
 
 
-def role(folder: Folder) -> str:
-    """VFMR1 .. VFMR4 by the folder's split, with "(SH)" for held-out samples of people trained on; else its split."""
-    rows = folder.index
+def role(rows: pa.Table) -> str:
+    """VFMR1 .. VFMR4 by the split in a folder's index, "(SH)" for held-out samples of people trained on; else it."""
     names = set(rows["split_rule"].to_pylist()) if "split_rule" in rows.column_names else set()
     rule = str(next(iter(names))).split(" ")[0] if len(names) == 1 else ""
     if rule == "sh":
@@ -104,3 +105,55 @@ def _passed(
 def _row(vector: torch.Tensor) -> NDArray[np.float32]:
     found: NDArray[np.float32] = vector.float().cpu().numpy()
     return found
+
+
+def groups(found: Sequence[Trained]) -> list[list[Trained]]:
+    """Seeds of the same options together, those nearest to the paper's default first."""
+    together: dict[VfmrOptions, list[Trained]] = {}
+    for one in found:
+        together.setdefault(one.options, []).append(one)
+    return [
+        together[options] for options in sorted(together, key=lambda options: (len(changes(options)), str(options)))
+    ]
+
+
+def changes(options: VfmrOptions) -> dict[str, object]:
+    """What differs from the paper's default."""
+    return {item.name: getattr(options, item.name) for item in fields(options) if not _default(options, item)}
+
+
+def _default(options: VfmrOptions, item: "Field[object]") -> bool:
+    return bool(getattr(options, item.name) == item.default)
+
+
+def scores(seeds: Sequence[Trained], folder: Folder, options: BenchOptions) -> Scores:
+    """Of the test split by networks of the same options, one for each seed.
+
+    Raises ValueError for one trained on another folder, but for the split of VFMR3, in which nobody is to train on.
+    """
+    for one in seeds:
+        if one.folder != folder.digest and role(folder.index) != "VFMR3":
+            raise ValueError(
+                f"{one.path}: trained on a folder of digest {one.folder[:12]}, this one has {folder.digest[:12]}. Give "
+                "--data the folder it was trained on"
+            )
+    vectors = [embedded(one, folder, options) for one in seeds]
+    metric = "cosine" if seeds[0].options.sphere else "euclidean"
+    return Scores(vectors, metric, options.protocol, options.device, options.seed)
+
+
+def measured_folder(options: BenchOptions) -> tuple[Folder, str, Scores | None]:
+    """The folder, whose row of the paper it is about, and the scores of the networks nearest to the default."""
+    folder = Folder(options.data)
+    found = groups(trained(options.runs))
+    return folder, role(folder.index), scores(found[0], folder, options) if found else None
+
+
+def command(role_wanted: str, options: BenchOptions) -> str:
+    """What trains a network for a row of the paper, on which folder."""
+    split = {"VFMR1": "vox_vgg --splits vfmr1", "VFMR2": "vox_vgg --splits vfmr2", "VFMR4": "chinese_vf --splits vfmr4"}
+    split |= {"VFMR3": "chinese_vf --splits vfmr3"}
+    split |= {f"VFMR{n} (SH)": f"vox_vgg --splits sh --set vox-vgg-{3 - n}" for n in (1, 2)}
+    built = f"facevox build {split[role_wanted]} --raw R --out O; " if role_wanted in split else ""
+    data = "O" if built else options.data
+    return f"{built}facevox train vfmr --data {data} --out {options.runs or 'W'} --initial voice=V/best.pt"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ...models.core.triplets import confidence
 from .controls import TOLERATED, Control
 from .embeddings import Embeddings
-from .exact import MOST, PairMatching, pair_matching, tuple_matching
+from .exact import MOST, PairMatching, pair_matching, tuple_matching, verification
 from .metrics import Interval, bootstrap, spread
 from .outcomes import Outcomes
 from .protocol import Protocol
@@ -88,6 +88,15 @@ class Scores:
         """Of one seed, with the chance of such galleries."""
         asked = 40 if self.protocol == "paper" else 0
         return retrieval(one.joined(voices, faces, self.seed), voices=asked, seed=self.seed)
+
+    def verification(self) -> Measured:
+        """Chance that a voice and a face of one person score higher than a voice and a face of two: the AUC.
+
+        Every person's own pairs count alike.
+        """
+        each = [verification(one, self.metric, self.device) for one in self.seeds]
+        own = self.seeds[0]
+        return self._of_people(each, len(own.voices.keys) * len(own.faces.keys), self.digest)
 
     def joint(self, voices: int, faces: int) -> Measured | None:
         """1:2 as `matching`, of means of so many voices and faces of a person; None where nobody has as many."""

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from facevox.benchmarks.core import exact
 from facevox.benchmarks.core.embeddings import Embeddings, Vectors
-from facevox.benchmarks.core.exact import pair_matching, tuple_matching
+from facevox.benchmarks.core.exact import pair_matching, tuple_matching, verification
 from facevox.benchmarks.core.metrics import bootstrap, bootstrap_pairs, matching, paired
+from sklearn.metrics import roc_auc_score
 
 
 def made(voices, faces, dimension=8, seed=0, signal=0.0, whole=False):
@@ -89,6 +90,20 @@ def test_every_pair_and_the_weights():
     assert pairs.accuracy() == pytest.approx(np.mean([right.mean() for right in every]))
     cells = [pairs.accuracy(pairs.of_genders(a, b)) for a, b in product(("male", "female"), repeat=2)]
     assert pairs.accuracy(pairs.balanced) == pytest.approx(np.mean(cells))
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_verification_equals_scikit_learn(whole):
+    embeddings = made((2,) * 9, (3,) * 9, dimension=3, signal=0.5, whole=whole)
+    same = embeddings.voices.identities[:, None] == embeddings.faces.identities[None]
+    # Products of whole numbers are exact, so that equal ones are.
+    metric = "euclidean" if whole else "cosine"
+    scores = np.round(plain_scores(embeddings, metric), 5)
+    found = verification(embeddings, metric, "cpu")
+    assert found.mean() == pytest.approx(roc_auc_score(same.ravel(), scores.ravel()))
+    one = embeddings.voices.identities == "p003"
+    above = scores[one][same[one]][:, None] - scores[~same][None]
+    assert found[3] == pytest.approx(((above > 0) + (above == 0) / 2).mean())
 
 
 def test_random_vectors_give_chance_and_perfect_ones_everything():
