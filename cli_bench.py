@@ -16,7 +16,18 @@ chance by formula and by shuffled labels, an oracle, and whether anything of the
 control fails is printed with WARNING. Intervals are of people drawn with replacement, since samples of one are alike.
 * marks a published number that contradicts its own paper; the reason stands below the table."""
 
-GIVEN = ("as_published", "device", "slices", "protocol", "embeddings", "leave_one_out", "gallery", "metric", "tolerance", "judge")
+GIVEN = (
+    "as_published",
+    "device",
+    "slices",
+    "protocol",
+    "embeddings",
+    "leave_one_out",
+    "gallery",
+    "metric",
+    "tolerance",
+    "judge",
+)
 """Options that every table is given; see BenchOptions."""
 
 

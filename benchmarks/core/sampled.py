@@ -115,11 +115,7 @@ class Asked:
     def batches(self, trials: Trials) -> Answered:
         """All triplets of every batch; one value for each person of a batch, batch after batch.
 
-        <<<<<<< HEAD
-                Raises ValueError for another kind.
-        =======
-                Raises ValueError for trials of another kind.
-        >>>>>>> 2b8a8b4 (Score voices and faces of a split by trained networks)
+        Raises ValueError for trials of another kind.
         """
         rows, found = iter(_of(trials, "batches")), list[NDArray[np.float64]]()
         asked: list[str] = []
