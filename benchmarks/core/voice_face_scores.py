@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,6 +108,10 @@ class Scores:
         joined = [one.joined(voices, faces, self.seed) for one in self.seeds]
         return replace(self, seeds=joined).matching()
 
+    def of_people(self, each: Sequence[NDArray[Any]]) -> Measured:
+        """Mean over identities of (P,) values of each seed, 0 to 1, of exact matching."""
+        return self._of_people(each, self.pairs[0].triplets, self.digest)
+
     # --- from results of each seed to a number with its interval ---
 
     def _of_pairs(self, weights: NDArray[np.float64]) -> Measured:
@@ -117,7 +122,7 @@ class Scores:
         people = int((chosen.any(0) | chosen.any(1)).sum())
         return _percent(values, together.interval(weights, self.seed), int(own), people, self.digest)
 
-    def _of_people(self, each: Sequence[NDArray[np.float64]], count: int, digest: str) -> Measured:
+    def _of_people(self, each: Sequence[NDArray[Any]], count: int, digest: str) -> Measured:
         people = np.arange(len(each[0]))
         between = bootstrap(np.mean(each, axis=0), people, self.seed)
         return _percent([float(one.mean()) for one in each], between, count, len(people), digest)

@@ -96,6 +96,16 @@ def test_which_row_a_folder_is_about(rule, subset, row):
     assert role(pa.table({"split_rule": [rule] * 2, "subset": [subset] * 2})) == row
 
 
+@pytest.mark.parametrize("name", ["vfmr_table4", "vfmr_figure6", "vfmr_figure8"])
+def test_joint_matching_the_curve_and_individuals(name, options):
+    table = run(name, options)
+    measured = [row for row in table.rows if row.measured]
+    assert {row.labels[0] for row in measured} == {"split index_mod10"}
+    assert all(0 <= row.measured.interval.low <= row.measured.interval.high <= 100 for row in measured)
+    assert any(row.measured is None and row.published and row.command for row in table.rows)
+    assert table.markdown()
+
+
 def test_misprints_carry_their_flag_and_t_is_computed(options):
     text = run("vfmr_table3", replace(options, runs="")).text()
     assert "T of SVHF: printed -239, computed -239.62 of N 189 and n 10,000; reproduces" in text
