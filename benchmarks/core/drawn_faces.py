@@ -12,7 +12,7 @@ from ...loaders.folder import Folder
 from ...models.core.checkpoint import restore
 from ...models.core.generating import FACES, FaceGenerator, generated
 from .bench import BenchOptions
-from .judges import ALIGNED, PictureJudge, missing, open_judge
+from .judges import ALIGNED, PictureJudge, judge_control, missing, open_judge
 from .metrics import Interval, bootstrap, identity_means, ranks, unit
 from .protocol import Protocol
 from .table import Measured, Row, Table
@@ -73,7 +73,10 @@ def drawn_table(
         f"R@K in % of galleries of {GALLERY} people, or of all where there are fewer: then chance is above K %",
         "the paper averages ten random crops; here every recording is drawn once, so nothing but the people is sampled",
     )
-    return Table(title, COLUMNS, tuple(rows), notes, {"folder": folder.digest, "judge": options.judge}, tested=(SPLIT,))
+    judged = any(one.measured and not one.measured.exact for one in rows)
+    controls = (judge_control(options.judge, *_real(folder, _judge(options))),) if judged else ()
+    facts = {"folder": folder.digest, "judge": options.judge}
+    return Table(title, COLUMNS, tuple(rows), notes, facts, controls=controls, tested=(SPLIT,))
 
 
 # --- measuring ---
@@ -91,7 +94,7 @@ def score_drawings(
     found = guessed(folder, [one for one in drawings if not one.run])
     if not there or missing(options.judge):
         return found
-    judge = open_judge(options.judge, ALIGNED, options.as_published)
+    judge = _judge(options)
     people, truth = identity_means(*_real(folder, judge))
     for one, checkpoints in there.items():
         seeds = []
@@ -102,6 +105,10 @@ def score_drawings(
         for score in seeds[0]:
             found[one.labels, score] = _summary([seed[score] for seed in seeds], options.seed, digest)
     return found
+
+
+def _judge(options: BenchOptions) -> PictureJudge:
+    return open_judge(options.judge, ALIGNED, options.as_published)
 
 
 def guessed(folder: Folder, drawings: Iterable[Drawing]) -> dict[tuple[tuple[str, str], str], Measured]:

@@ -20,6 +20,7 @@ from ...models.core.picture_space import square
 from ...models.core.pretrained import find, locate
 from ...models.core.speaker import RATE, open_speaker_embedder
 from ...models.vfmr import Vfmr
+from .controls import Control
 from .embedding_table import EmbeddingTable
 from .metrics import Interval, bootstrap, unit
 from .recognition import Rule, vote
@@ -150,6 +151,18 @@ def own_error(table: EmbeddingTable, metric: str, rule: Rule | None = None, seed
         near = found.distances <= rule.tolerance if metric == "euclidean" else 1 - found.distances > rule.tolerance
         shares |= {"same refused": (~near[found.same]).mean(), "different accepted": near[~found.same].mean()}
     return OwnError(table, found, {name: float(value) for name, value in shares.items()}, between)
+
+
+def judge_control(name: str, vectors: NDArray[np.float64], labels: NDArray[np.str_]) -> Control:
+    """Whether a judge tells the real people of (N, D) vectors apart, by cosine: its AUC is above a half for sure."""
+    if max(np.unique(labels, return_counts=True)[1], default=0) < 2 or len(np.unique(labels)) < 2:
+        return Control("judge", name, "nobody has two real samples here, so its own error is unknown", False)
+    own = own_error(EmbeddingTable(name, vectors, labels), "cosine")
+    told = f"the nearest of other real samples is somebody else's in {100 * own.shares['wrong nearest']:.1f} %, equal "
+    told += (
+        f"error {100 * own.shares['equal error']:.1f} %, AUC {own.shares['AUC']:.3f} of {len(own.table.people)} people"
+    )
+    return Control("judge", name, told, own.intervals["AUC"].low > 0.5)
 
 
 def _nearest(vectors: NDArray[np.float64], metric: str, asked: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 from facevox.benchmarks.core.embedding_table import EmbeddingTable
-from facevox.benchmarks.core.judges import RULES, judged, missing, open_judge, own_error
+from facevox.benchmarks.core.judges import RULES, judge_control, judged, missing, open_judge, own_error
 from facevox.loaders.resample import resample
 from facevox.models.core.detectors import open_detector
 from facevox.models.core.speaker import RATE, open_speaker_embedder
@@ -92,3 +92,13 @@ def test_mfcc_on_the_real_voices(real):
     assert (len(labels), len(table.people)) == (25, 9)
     assert found.shares["AUC"] == pytest.approx(roc_auc_score(found.pairs.same, -found.pairs.distances), abs=1e-6)
     assert found.shares["wrong nearest"] < 0.2 and found.shares["AUC"] > 0.8
+
+
+def test_a_judge_that_may_not_tell_people_apart_fails_its_control():
+    random = np.random.default_rng(3)
+    people = np.repeat([f"p{number}" for number in range(12)], 4)
+    apart = np.repeat(random.standard_normal((12, 32)), 4, axis=0)
+    good = judge_control("dlib", apart + 0.3 * random.standard_normal(apart.shape), people)
+    assert good.passed and "somebody else's in 0.0 %" in good.found
+    assert not judge_control("dlib", random.standard_normal(apart.shape), people).passed
+    assert "nobody has two" in judge_control("dlib", apart[::4], people[::4]).found
