@@ -27,6 +27,9 @@ GIVEN = (
     "metric",
     "tolerance",
     "judge",
+    "people",
+    "each",
+    "triplets",
 )
 """Options that every table is given; see BenchOptions."""
 
@@ -53,6 +56,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--judge", default="dlib", help="of made faces: dlib, inception-2015 or vfmr:CHECKPOINT")
     parser.add_argument("--format", choices=("text", "markdown", "json"), default="text", help="how to print it")
     _add_recognition(parser.add_argument_group("recognition, which needs no --data"))
+    speed = parser.add_argument_group("matching_speed, which needs no --data")
+    speed.add_argument("--people", type=int, default=2000, help="identities that are made up (default: 2000)")
+    speed.add_argument("--each", type=int, default=20, help="voices, and faces, of each (default: 20)")
+    speed.add_argument("--triplets", type=int, default=30_720_000, help="to sample beside (default: 30720000)")
     several = parser.add_argument_group("all, train")
     several.add_argument(
         "--tables", default="", help="only these, as in recognition,speakingfaces_table4 (default: all)"
@@ -88,9 +95,10 @@ def _bench(options: argparse.Namespace) -> int:
     if options.name in ("all", "train", "learn"):
         return {"all": _all, "train": _train, "learn": _learn}[options.name](options)
     from .api import bench
+    from .benchmarks.core.catalogue import benches, entry
 
-    if not options.data and not options.embeddings:
-        raise ValueError("bench needs --data, a built dataset folder (recognition: --embeddings)")
+    if not options.data and options.name in benches() and entry(options.name).folder:
+        raise ValueError("bench needs --data, a built dataset folder")
     data = _one(options.data) if options.data else ""
     table = bench(options.name, data, options.runs, **{name: getattr(options, name) for name in GIVEN})
     print({"text": table.text, "markdown": table.markdown, "json": table.json}[options.format]())

@@ -13,6 +13,7 @@ from typing import Any
 from ..loaders.folder import Folder, FolderError
 from .core.bench import BenchOptions
 from .core.loading_ways import SOUND, STREAMS, WAYS, Asked, write_loose
+from .core.table import aligned, piped
 
 TITLE = "Reading for training: three frames of both cameras and 0.4 s of sound from every clip"
 DATASETS = ("speakingfaces",)
@@ -49,16 +50,11 @@ class Loading:
 
     def text(self) -> str:
         """For a terminal: aligned columns, then the notes."""
-        lines = [COLUMNS, *self._lines()]
-        widths = [max(len(line[at]) for line in lines) for at in range(len(COLUMNS))]
-        drawn = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
-        drawn.insert(1, "  ".join("-" * width for width in widths))
-        return "\n".join([TITLE, "", *(line.rstrip() for line in drawn), "", *self.notes])
+        return "\n".join([TITLE, "", *aligned([COLUMNS, *self._lines()]), "", *self.notes])
 
     def markdown(self) -> str:
         """A Markdown section."""
-        lines = [COLUMNS, ("---",) * len(COLUMNS), *self._lines()]
-        drawn = ["| " + " | ".join(line) + " |" for line in lines]
+        drawn = piped([COLUMNS, *self._lines()])
         return "\n".join([f"## {TITLE}", "", *drawn, "", *(f"- {note}" for note in self.notes), ""])
 
     def json(self) -> str:

@@ -12,6 +12,7 @@ from .core.verification import curve, intervals, pairs
 
 TITLE = "Recognition by gallery vote (SpeakingFaces): whose face is it, of all in the gallery"
 ASKS = ("embeddings",)
+FOLDER = False
 COMMAND = "facevox bench recognition --embeddings E.npz --leave-one-out"
 NEEDS = "no folder, a table of vectors and labels"
 TOLERANCES = {"euclidean": (0.35, 0.40, 0.45, 0.50, 0.55, 0.60), "cosine": (0.30, 0.35, 0.40, 0.45, 0.50, 0.60)}

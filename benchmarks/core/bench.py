@@ -35,6 +35,9 @@ class BenchOptions:
     leave_one_out: bool = field(default=False, metadata={"help": "recognition: every vector against all others"})
     metric: str = field(default="euclidean", metadata={"help": "recognition", "choices": ("euclidean", "cosine")})
     judge: str = field(default="dlib", metadata={"help": "of made faces: dlib, inception-2015 or vfmr:CHECKPOINT"})
+    people: int = field(default=2000, metadata={"help": "matching_speed: identities that are made up"})
+    each: int = field(default=20, metadata={"help": "matching_speed: voices, and faces, of each"})
+    triplets: int = field(default=30_720_000, metadata={"help": "matching_speed: to sample"})
     tolerance: float = field(default=0.0, metadata={"help": "of a match (0: all that are published)"})
 
 

@@ -4,7 +4,8 @@ A table's file may say, beside TITLE, in plain literals:
 DATASETS, names of the datasets whose folders it is about (none: any); CONFIGS, what such a folder must be built with;
 NEEDS, in words, which checkpoints, judges or files it measures with; ASKS, options that must be given, as
 ("embeddings",); APART, why it is not run together with the other tables; TRAININGS, what trains what it needs, without
---data and --out, as in ("gender --mode 7",); COMMAND, how it is run where that differs from the others.
+--data and --out, as in ("gender --mode 7",); COMMAND, how it is run where that differs from the others; FOLDER, False
+where it measures no dataset folder.
 """
 
 import ast
@@ -26,6 +27,7 @@ class Entry:
     apart: str = ""
     trainings: tuple[str, ...] = ()
     command: str = ""
+    folder: bool = True
 
     @property
     def line(self) -> str:
@@ -60,7 +62,7 @@ def entry(name: str) -> Entry:
         if isinstance(node, ast.Assign)
         for target in node.targets
         if isinstance(target, ast.Name)
-        and target.id in ("TITLE", "DATASETS", "CONFIGS", "NEEDS", "ASKS", "APART", "TRAININGS", "COMMAND")
+        and target.id in ("TITLE", "DATASETS", "CONFIGS", "NEEDS", "ASKS", "APART", "TRAININGS", "COMMAND", "FOLDER")
     }
     return Entry(
         name,
@@ -72,6 +74,7 @@ def entry(name: str) -> Entry:
         said.get("APART", ""),
         tuple(said.get("TRAININGS", ())),
         said.get("COMMAND", ""),
+        said.get("FOLDER", True),
     )
 
 

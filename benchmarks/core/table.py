@@ -149,17 +149,12 @@ class Table:
     def text(self) -> str:
         """For a terminal: aligned columns, then the notes."""
         lines = [[*self.columns, *HEADINGS], *(row.cells() for row in self.rows)]
-        widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
-        drawn = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
-        drawn.insert(1, "  ".join("-" * width for width in widths))
-        return "\n".join([self.title, "", *(line.rstrip() for line in drawn), "", *self._remarks()])
+        return "\n".join([self.title, "", *aligned(lines), "", *self._remarks()])
 
     def markdown(self) -> str:
         """A Markdown section."""
-        lines = [[*self.columns, *HEADINGS], ["---"] * (len(self.columns) + len(HEADINGS))]
-        lines += [row.cells() for row in self.rows]
-        drawn = ["| " + " | ".join(line) + " |" for line in lines]
-        return "\n".join([f"## {self.title}", "", *drawn, "", *(f"- {note}" for note in self._remarks()), ""])
+        lines = [[*self.columns, *HEADINGS], *(row.cells() for row in self.rows)]
+        return "\n".join([f"## {self.title}", "", *piped(lines), "", *(f"- {note}" for note in self._remarks()), ""])
 
     def json(self) -> str:
         """Everything, with NaN nowhere; rows that are not measured have `measured: null` and their command."""
@@ -197,6 +192,20 @@ class Table:
             *(f"* {flag}" for flag in self.flags),
             *(f"not measured yet; to measure: {command}" for command in self.commands),
         ]
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Headings and rows of as many cells each, as columns of a terminal."""
+    widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
+    drawn = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+    drawn.insert(1, "  ".join("-" * width for width in widths))
+    return [line.rstrip() for line in drawn]
+
+
+def piped(lines: Sequence[Sequence[str]]) -> list[str]:
+    """The same as a table of Markdown."""
+    drawn = ["| " + " | ".join(line) + " |" for line in lines]
+    return [drawn[0], "| " + " | ".join("---" for _ in lines[0]) + " |", *drawn[1:]]
 
 
 def _plain(row: Row) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import resource
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import pyarrow as pa
 from ...loaders.durable import PART, sync_folder, write_json
 from ...loaders.folder import file_sha256
 from ...loaders.media import clip_layout, picture_size
+from ...loaders.memory import peak_memory
 from ...loaders.sample import SPLITS, Config, Sample, check_key
 from .builder import Builder, ReleaseOptions, Unit, find
 from .plan import ShardSpec
@@ -100,16 +100,6 @@ def _stored_size(job: ShardJob, name: str) -> int | None:
 
 def _stored_sound(job: ShardJob, name: str, digest: str) -> bool:
     return job.store.is_sound(name, digest) if job.store else file_sha256(job.out / name) == digest
-
-
-def peak_memory() -> int:
-    """Largest resident size of this process in bytes."""
-    # getrusage would count what the parent held when it forked; the kernel's own mark starts at exec.
-    status = Path("/proc/self/status")
-    if status.exists():
-        mark = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(mark.split()[1]) << 10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
 
 
 _RAW: dict[str, Folder] = {}

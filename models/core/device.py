@@ -1,6 +1,5 @@
 """Where and in which precision a model runs; models themselves never ask."""
 
-import resource
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...loaders.memory import peak_memory
 from .model import Batch, Model
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -48,7 +48,7 @@ class Place:
         """Most memory held so far: on a GPU what torch allocated there, else the process's resident set."""
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device)
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return peak_memory()
 
     def precision(self) -> AbstractContextManager[Any]:
         """The context in which to step or evaluate."""

@@ -396,7 +396,7 @@ def test_all_faults_together_with_bounded_memory(plain, tmp_path):
     script = """
 import sys
 from facevox.cli import main
-from facevox.builders.core.shard import peak_memory
+from facevox.loaders.memory import peak_memory
 for raw, out in zip(sys.argv[1::2], sys.argv[2::2]):
     assert main(["build", "speakingfaces", "--raw", raw, "--out", out]) == 0
     print("peak", peak_memory() >> 20)
