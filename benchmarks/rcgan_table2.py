@@ -59,7 +59,9 @@ def run(options: BenchOptions) -> Table:
         f"dB, at most {MOST_DECIBELS:.0f}; PAMSE on grey levels of 0..255; 95 %: bootstrap over people",
         "each person has one target face: who tells the class of a voice can look the face up, with errors of 0",
     )
-    return Table(TITLE, ("method", "score"), tuple(rows), notes, {"folder": folder.digest}, tested=(SPLIT,))
+    return Table(
+        TITLE, ("method", "score"), tuple(rows), notes, {"folder": folder.digest}, tested=(SPLIT,), read=CONFIGS
+    )
 
 
 # --- measuring: nothing below knows what the paper printed ---

@@ -20,19 +20,36 @@ def figure(drawn: Figure) -> str:
     place = _Place((across[0], across[-1]), (up[0], up[-1]))
     parts = [*_axes(drawn, across, up, place)]
     for number, curve in enumerate(drawn.curves):
-        parts += _curve(curve, number % MARKS, place)
+        parts += _curve(curve, number % MARKS, place) if drawn.joined else _numbered(curve, number, place)
     told = "; ".join(f"{curve.name}: {_said(curve)}" for curve in drawn.curves)
     legend = "".join(
-        f'<li><svg viewBox="0 0 34 12" width="34" height="12" aria-hidden="true">'
-        f'<line class="s{number % MARKS}{" published" if curve.published else ""}" x1="0" y1="6" x2="34" y2="6"/>'
-        f"{_mark(number % MARKS, 17, 6)}</svg> {escape(curve.name)}{' (published)' if curve.published else ''}</li>"
-        for number, curve in enumerate(drawn.curves)
+        f'<li><svg viewBox="0 0 34 14" width="34" height="14" aria-hidden="true">{sample}</svg> '
+        f"{escape(curve.name)}{' (published)' if curve.published else ''}</li>"
+        for curve, sample in zip(drawn.curves, _samples(drawn), strict=True)
     )
     title, words = escape(drawn.title), escape(told)
     return (
         f'<figure><svg role="img" viewBox="0 0 {WIDE} {HIGH}" aria-label="{title}: {words}">{"".join(parts)}</svg>'
         f'<ul class="legend">{legend}</ul><figcaption>{title}</figcaption></figure>'
     )
+
+
+def _samples(drawn: Figure) -> Iterator[str]:
+    """How each curve looks in the legend."""
+    for number, curve in enumerate(drawn.curves):
+        kind = f"s{number % MARKS}{' published' if curve.published else ''}"
+        line = f'<line class="{kind}" x1="0" y1="6" x2="34" y2="6"/>{_mark(number % MARKS, 17, 6)}'
+        yield line if drawn.joined else _number(number, 17, 12)
+
+
+def _numbered(curve: Curve, number: int, place: "_Place") -> Iterator[str]:
+    """Points without a line."""
+    for x, y in zip(curve.x, curve.y, strict=True):
+        yield _number(number, place.x(x), place.y(y) + 4)
+
+
+def _number(number: int, x: float, y: float) -> str:
+    return f'<text class="f{number % MARKS}" x="{x}" y="{y}" text-anchor="middle">{number + 1}</text>'
 
 
 def _said(curve: Curve) -> str:

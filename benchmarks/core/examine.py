@@ -28,7 +28,7 @@ def examined(table: Table, folder: Folder, seed: int = 0, slices: bool = False) 
     for one in table.outcomes:
         controls += classification(one, seed)
     for split in tested:
-        controls += leakage(folder, split) if split != "train" else []
+        controls += leakage(folder, split, configs=table.read) if split != "train" else []
     found: list[Slices] = [*table.slices]
     for one in table.outcomes if slices else ():
         found += sliced(one, facts_of(folder, one), seed)

@@ -53,6 +53,16 @@ def missing(name: str) -> str:
     return "".join(f"no {network(one).file} here" for one in wanted if find(network(one)) is None)
 
 
+def obtaining(name: str, data: str | Path, runs: str | Path) -> str:
+    """The command that gets a judge that is missing here."""
+    if name.startswith("vfmr:"):
+        return f"facevox train vfmr --stage face --data {data} --out {runs}"
+    hub = None if name == "dlib" else network(name).hub
+    if hub is None:
+        return "pip install 'facevox[build]'"
+    return f"hf download {hub.repository} {hub.file} --revision {hub.revision}"
+
+
 def open_judge(name: str, box: tuple[float, float, float, float] = WHOLE, as_published: bool = False) -> PictureJudge:
     """A judge of pictures by name (`FACES`), whose faces fill `box` of their pictures.
 

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -23,14 +24,15 @@ LOOKED_AT = 2000
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 
 
-def leakage(folder: Folder, tested: str, trained: str = "train") -> list[Control]:
+def leakage(folder: Folder, tested: str, trained: str = "train", configs: tuple[str, ...] = ()) -> list[Control]:
     """What the split `tested` shares with the split `trained`: people, clips, source files and media, and pictures.
 
     Compares index rows for the first four, and 256-bit difference hashes of decoded pictures (of a clip the first
     frame) for the last. People may be in both where the folder says that its splits part something else.
+    Only `configs` are looked at, or all where none is named: configs of one folder may be split differently.
     Reads the folder once for each pair of splits.
     """
-    return list(_leakage(_Reference(folder), tested, trained))
+    return list(_leakage(_Reference(folder), tested, trained, configs))
 
 
 class _Reference:
@@ -47,21 +49,22 @@ class _Reference:
 
 
 @lru_cache(maxsize=16)
-def _leakage(reference: _Reference, tested: str, trained: str) -> tuple[Control, ...]:
+def _leakage(reference: _Reference, tested: str, trained: str, configs: tuple[str, ...]) -> tuple[Control, ...]:
     folder, about = reference.folder, f"{tested} beside {trained}"
-    sides = [_names(folder, split) for split in (tested, trained)]
+    configs = configs or tuple(folder.configs)
+    sides = [_names(_part(folder, split, configs)) for split in (tested, trained)]
     controls = []
     for kind in sides[0]:
         ours, theirs = sides[0][kind], sides[1][kind]
         shared = sorted(ours.keys() & theirs.keys())
-        if kind == "people" and shared and _parts_otherwise(folder, tested):
+        if kind == "people" and shared and _parts_otherwise(_part(folder, tested, configs)):
             said = (
                 f"{len(shared)} of {len(ours)} people are in both, as this folder's splits mean it: {SPLIT_GROUP} parts"
             )
             controls.append(Control("leakage", about, said, True))
         elif ours and theirs:
             controls.append(Control("leakage", about, f"{_told(kind, shared, len(ours))}", not shared))
-    return (*controls, *_near(folder, tested, trained, about))
+    return (*controls, *_near(folder, tested, trained, configs))
 
 
 def _told(kind: str, shared: Sequence[str], of: int) -> str:
@@ -69,9 +72,14 @@ def _told(kind: str, shared: Sequence[str], of: int) -> str:
     return f"{len(shared)} of {of:,} {kind} occur in both{some}; expected 0"
 
 
-def _names(folder: Folder, split: str) -> dict[str, dict[str, str]]:
+def _part(folder: Folder, split: str, configs: tuple[str, ...]) -> pa.Table:
+    """The index rows of a split in some configs."""
+    rows = folder.index
+    return rows.filter(pc.and_(pc.equal(rows["split"], split), pc.is_in(rows["config"], pa.array(configs))))
+
+
+def _names(part: pa.Table) -> dict[str, dict[str, str]]:
     """By kind, what the samples of a split are named or hashed by."""
-    part = folder.index.filter(pc.equal(folder.index["split"], split))
     found = {"people": {name: name for name in part["identity"].to_pylist()}}
     for fact in CLIPS:
         if fact in part.column_names:
@@ -83,16 +91,15 @@ def _names(folder: Folder, split: str) -> dict[str, dict[str, str]]:
     return found
 
 
-def _parts_otherwise(folder: Folder, split: str) -> bool:
-    if SPLIT_GROUP not in folder.index.column_names:
-        return False
-    part = folder.index.filter(pc.equal(folder.index["split"], split))
-    return bool(part[SPLIT_GROUP].null_count < part.num_rows)
+def _parts_otherwise(part: pa.Table) -> bool:
+    return SPLIT_GROUP in part.column_names and bool(part[SPLIT_GROUP].null_count < part.num_rows)
 
 
-def _near(folder: Folder, tested: str, trained: str, about: str) -> Iterator[Control]:
+def _near(folder: Folder, tested: str, trained: str, configs: tuple[str, ...]) -> Iterator[Control]:
     """The nearest picture of training to each of the test, config by config and picture field by picture field."""
     for config, field in _pictures(folder):
+        if config not in configs:
+            continue
         (ours, our_keys), (theirs, their_keys) = (_hashes(folder, config, field, s) for s in (tested, trained))
         if not len(ours) or not len(theirs):
             continue
@@ -104,7 +111,7 @@ def _near(folder: Folder, tested: str, trained: str, about: str) -> Iterator[Con
             f"the nearest differ in {nearest[least]} of {SIDE * SIDE} bits ({our_keys[least]}, "
             f"{their_keys[place[least]]}), expected more than {NEAR}"
         )
-        yield Control("leakage", about, said, not len(close))
+        yield Control("leakage", f"{tested} beside {trained}", said, not len(close))
 
 
 def _pictures(folder: Folder) -> list[tuple[str, str]]:

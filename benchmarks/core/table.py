@@ -98,6 +98,8 @@ class Figure:
     x_axis: str
     y_axis: str
     curves: tuple[Curve, ...]
+    joined: bool = True
+    """Whether points are joined by lines; else each is drawn as the number of its curve, from 1."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,8 @@ class Table:
     """Sample by sample what its numbers are means of; controls and slices are made of them."""
     tested: tuple[str, ...] = ()
     """Splits that must share nothing with train, beside those of the outcomes."""
+    read: tuple[str, ...] = ()
+    """Configs whose splits must share nothing; empty: all of the folder."""
     controls: tuple[Control, ...] = ()
     slices: tuple[Slices, ...] = ()
 

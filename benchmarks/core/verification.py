@@ -13,8 +13,11 @@ MOST_PAIRS = 8_000_000
 """More are drawn by chance; the 3,808 faces of the voice-GAN's search make 7,248,528."""
 TAUS = np.arange(30, 100) / 100
 """The voice-GAN's grid: 0.30 to 0.99."""
+ALL_TAUS = np.arange(1, 200) / 100
+"""The same steps over all distances of unit vectors, whose network may draw people nearer together."""
 METRICS = ("euclidean", "squared", "cosine")
 RESAMPLES = 200
+ENDS = ((1 - COVERED) / 2, (1 + COVERED) / 2)
 
 
 @dataclass(frozen=True)
@@ -98,8 +101,7 @@ def intervals(found: Pairs, seed: int = 0, resamples: int = RESAMPLES) -> tuple[
         if (drawn := ordered.curve(times)).true_accepts[-1] > 0:
             areas.append(drawn.area)
             errors.append(drawn.equal_error[0])
-    ends = ((1 - COVERED) / 2, (1 + COVERED) / 2)
-    return Interval(*np.quantile(areas, ends).tolist()), Interval(*np.quantile(errors, ends).tolist())
+    return Interval(*np.quantile(areas, ENDS).tolist()), Interval(*np.quantile(errors, ENDS).tolist())
 
 
 class _Sorted:
@@ -157,3 +159,32 @@ def tau_search(distances: NDArray[Any], same: NDArray[np.bool_], taus: NDArray[n
     accuracy = (true + len(far) - false) / len(distances)
     f1 = 2 * true / np.maximum(true + false + len(near), 1)
     return TauSearch(taus, accuracy, f1, len(far) / len(distances))
+
+
+@dataclass(frozen=True)
+class TauDraws:
+    """Accuracy and F1 of B draws of people at each threshold, (B, K)."""
+
+    accuracy: NDArray[np.float64]
+    f1: NDArray[np.float64]
+
+    def interval(self, by: str, at: int) -> Interval:
+        """95 % of `accuracy` or `f1` at one threshold."""
+        return Interval(*np.quantile(getattr(self, by)[:, at], ENDS).tolist())
+
+
+def tau_draws(found: Pairs, taus: NDArray[np.float64] = TAUS, seed: int = 0, resamples: int = RESAMPLES) -> TauDraws:
+    """`tau_search` when people are drawn with replacement, somebody drawn twice as two people."""
+    count = len(found.people)
+    cells, cell = np.unique(found.first * count + found.second, return_inverse=True)
+    near = np.zeros((len(cells), len(taus) + 1))
+    np.add.at(near, (cell, np.searchsorted(taus, found.distances, "right")), 1)
+    near, total = near.cumsum(1)[:, :-1], np.bincount(cell).astype(np.float64)
+    first, second = np.divmod(cells, count)
+    same = first == second
+    times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples).astype(np.float64)
+    weights = np.where(same, times[:, first], times[:, first] * times[:, second])
+    true, false = (weights * same) @ near, (weights * ~same) @ near
+    positive, negative = (weights * same) @ total, (weights * ~same) @ total
+    accuracy = (true + negative[:, None] - false) / (positive + negative)[:, None]
+    return TauDraws(accuracy, 2 * true / np.maximum(true + false + positive[:, None], 1))
