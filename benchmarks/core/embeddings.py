@@ -101,6 +101,10 @@ class Embeddings:
         stated = [str(self.facts.get(name, {}).get("gender", "")) for name in self.people]
         return np.array([GENDERS.get(word.lower(), word.lower()) for word in stated], np.str_)
 
+    def having(self, kind: str, count: int) -> int:
+        """How many people have so many "voices" or "faces", or more."""
+        return int((np.unique(getattr(self, kind).identities, return_counts=True)[1] >= count).sum())
+
     def of(self, digest: str) -> "Embeddings":
         """These. Raises ValueError unless they were made of the folder with this digest."""
         if self.folder != digest:
@@ -121,14 +125,19 @@ class Embeddings:
         voices, faces = (part.rows(np.isin(part.identities, list(people))) for part in (self.voices, self.faces))
         return replace(self, voices=voices, faces=faces)
 
-    def joined(self, voices: int = 1, faces: int = 1, seed: int = 0) -> "Embeddings":
-        """Means of `voices` voices and of `faces` faces of one identity, of length 1: joint matching (VFMR Table 4).
+    def joined(self, voices: int = 1, faces: int = 1, seed: int = 0, metric: str = "cosine") -> "Embeddings":
+        """Means of `voices` voices and of `faces` faces of one identity: joint matching (VFMR Table 4).
+
+        For the cosine samples and means are brought to length 1; for the euclidean distance both stay as they are.
 
         An identity's samples are shuffled and cut into groups; what is left over is in none, and who has fewer than a
         group gives the mean of all. 1 changes nothing.
         """
         random = np.random.default_rng(seed)
-        return replace(self, voices=_grouped(self.voices, voices, random), faces=_grouped(self.faces, faces, random))
+        heard, seen = (
+            _grouped(part, size, random, metric) for part, size in ((self.voices, voices), (self.faces, faces))
+        )
+        return replace(self, voices=heard, faces=seen)
 
     def save(self, path: Path) -> None:
         """Write an .npz file: whole or absent."""
@@ -165,7 +174,7 @@ def by_identity(identities: NDArray[np.str_]) -> list[NDArray[np.int64]]:
     return np.split(np.argsort(identities, kind="stable"), first[1:])
 
 
-def _grouped(vectors: Vectors, size: int, random: np.random.Generator) -> Vectors:
+def _grouped(vectors: Vectors, size: int, random: np.random.Generator, metric: str) -> Vectors:
     if size < 1:
         raise ValueError(f"means of {size} samples: expected 1 or more")
     if size == 1:
@@ -174,9 +183,11 @@ def _grouped(vectors: Vectors, size: int, random: np.random.Generator) -> Vector
     for own in by_identity(vectors.identities):
         rows = random.permutation(own)
         groups += [rows[at * size : (at + 1) * size] for at in range(max(len(rows) // size, 1))]
-    values = np.stack([unit(vectors.values[rows]).mean(0) for rows in groups])
+    each = unit(vectors.values) if metric == "cosine" else vectors.values.astype(np.float64)
+    values = np.stack([each[rows].mean(0) for rows in groups])
+    values = unit(values) if metric == "cosine" else values
     keys = np.array([f"{vectors.keys[rows[0]]}+{len(rows) - 1}" for rows in groups])
-    return Vectors(unit(values).astype(np.float32), keys, np.array([vectors.identities[rows[0]] for rows in groups]))
+    return Vectors(values.astype(np.float32), keys, np.array([vectors.identities[rows[0]] for rows in groups]))
 
 
 def _check_file(path: Path) -> None:

@@ -14,11 +14,10 @@ from torch import Tensor
 
 from ...models.core.device import choose
 from .embeddings import Embeddings, by_identity
-from .metrics import Interval, bootstrap_pairs, unit
+from .metrics import METRICS, Interval, bootstrap_pairs, unit
 
 SCORES_AT_ONCE = 1 << 23
 """Scores of voices and faces held together: some 200 MB. Changes no number."""
-METRICS = ("cosine", "euclidean")
 MOST = 10
 """Largest n of 1:n (VFMR figure 6); the nodes below are exact up to it."""
 TIE_NODES, TIE_WEIGHTS = (torch.from_numpy(x) for x in np.polynomial.legendre.leggauss(5))

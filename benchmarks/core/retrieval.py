@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from .embeddings import Embeddings, by_identity
 from .metrics import average_precision, chance_average_precision
+from .protocol import Protocol
 
 PEOPLE, FACES = 100, 5
 """Of a gallery."""
@@ -31,11 +32,21 @@ class Retrieval:
     queries: int
     chance: float
     """Mean average precision of a random order of such galleries."""
+    rounds: NDArray[np.float64]
+    """mAP of each round of galleries, (R,)."""
+    protocol: str
+    """Digest of the keys of all galleries and of the voices asked in them."""
 
     @property
     def mean(self) -> float:
         """mAP, every person counting alike."""
         return float(self.precision.mean())
+
+    @property
+    def error(self) -> float | None:
+        """Standard error of the mean from the draw of galleries alone; None for one round."""
+        count = len(self.rounds)
+        return None if count < 2 else float(self.rounds.std(ddof=1) / count**0.5)
 
 
 def galleries(
@@ -65,8 +76,9 @@ def retrieval(
     voices: int = 0,
     repeats: int = REPEATS,
     seed: int = 0,
+    metric: str = "cosine",
 ) -> Retrieval:
-    """Mean over `repeats` rounds of galleries, by cosine, every voice asked once in each round (`voices` 0).
+    """Mean over `repeats` rounds of galleries, by cosine or euclidean, every voice asked once a round (`voices` 0).
 
     Raises ValueError for fewer than two people.
     """
@@ -74,14 +86,21 @@ def retrieval(
         raise ValueError("embeddings of one identity alone: a gallery needs others")
     names = np.array(embeddings.people)
     sums, counts, chances = np.zeros(len(names)), np.zeros(len(names), np.int64), []
-    for round_seed in np.random.SeedSequence(seed).generate_state(repeats).tolist():
-        for gallery in galleries(embeddings, people, faces, voices, round_seed):
+    rounds, drawn = list[float](), list[str]()
+    for at, round_seed in enumerate(np.random.SeedSequence(seed).generate_state(repeats).tolist()):
+        own, asked = np.zeros(len(names)), np.zeros(len(names), np.int64)
+        for number, gallery in enumerate(galleries(embeddings, people, faces, voices, round_seed)):
             found, who = embeddings.faces.rows(gallery.faces), embeddings.voices.identities[gallery.voices]
             queries = embeddings.voices.values[gallery.voices]
-            precision = average_precision(queries, who, found.values, found.identities)
+            precision = average_precision(queries, who, found.values, found.identities, metric)
             member = np.searchsorted(names, who)
-            np.add.at(sums, member, precision)
-            np.add.at(counts, member, 1)
+            np.add.at(own, member, precision)
+            np.add.at(asked, member, 1)
+            for kind, keys in (("face", found.keys), ("voice", embeddings.voices.keys[gallery.voices])):
+                drawn += [f"{at} {number} {kind} {key}" for key in keys]
             relevant = np.unique(found.identities, return_counts=True)[1].mean()
             chances.append(chance_average_precision(len(gallery.faces), relevant))
-    return Retrieval(sums / counts, int(counts.sum()), float(np.mean(chances)))
+        rounds.append(float((own / asked).mean()))
+        sums, counts = sums + own, counts + asked
+    digest = Protocol.of("galleries", drawn).digest
+    return Retrieval(sums / counts, int(counts.sum()), float(np.mean(chances)), np.array(rounds), digest)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...models.core.triplets import confidence
 from .embeddings import Embeddings, Vectors, by_identity
-from .metrics import average_precision, matching, unit
+from .metrics import METRICS, average_precision, matching, unit
 from .trials import Trials, without_crop_scale
 
 IDENTITIES, VOICES, FACES = 4, 4, 8
@@ -90,11 +90,14 @@ class Answered:
 
 
 class Asked:
-    """Embeddings by the keys of trials."""
+    """Embeddings by the keys of trials; nearer is by the cosine, or by the distance of vectors as they are."""
 
-    def __init__(self, embeddings: Embeddings) -> None:
-        self.embeddings = embeddings
-        self.voices, self.faces = unit(embeddings.voices.values), unit(embeddings.faces.values)
+    def __init__(self, embeddings: Embeddings, metric: str = "cosine") -> None:
+        if metric not in METRICS:
+            raise ValueError(f"metric {metric!r}: expected one of {', '.join(METRICS)}")
+        self.embeddings, self.metric = embeddings, metric
+        parts = (part.values.astype(np.float64) for part in (embeddings.voices, embeddings.faces))
+        self.voices, self.faces = (unit(values) if metric == "cosine" else values for values in parts)
 
     @cached_property
     def _places(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
@@ -115,26 +118,29 @@ class Asked:
     def batches(self, trials: Trials) -> Answered:
         """All triplets of every batch; one value for each person of a batch, batch after batch.
 
-        Raises ValueError for trials of another kind.
+        Raises ValueError for trials of another kind, and for batches of different sizes.
         """
+        people, voices, faces = _sizes(trials)
         rows, found = iter(_of(trials, "batches")), list[NDArray[np.float64]]()
         asked: list[str] = []
         while part := list(islice(rows, AT_ONCE)):
             size = len(part)
             heard, seen = (
-                self.places(kind, [key for row in part for key in row[1 + kind]]).reshape(size, IDENTITIES, -1)
+                self.places(kind, [key for row in part for key in row[1 + kind]]).reshape(size, people, -1)
                 for kind in (0, 1)
             )
             scores = np.einsum("sivd,sjfd->sijvf", self.voices[heard], self.faces[seen], optimize=True)
-            shares = np.empty((size, IDENTITIES))
-            for one in range(IDENTITIES):
+            if self.metric == "euclidean":
+                # Of one voice the distances are ordered as the products less half the faces' squared lengths.
+                scores -= (self.faces[seen] ** 2).sum(-1)[:, None, :, None] / 2
+            shares = np.empty((size, people))
+            for one in range(people):
                 own = scores[:, one, one][:, None, :, :, None]
-                far = scores[:, one, [other for other in range(IDENTITIES) if other != one]][:, :, :, None]
+                far = scores[:, one, [other for other in range(people) if other != one]][:, :, :, None]
                 shares[:, one] = ((own > far) + 0.5 * (own == far)).mean((1, 2, 3, 4))
             found.append(shares.ravel())
             asked += [name for row in part for name in row[0]]
-        each = (IDENTITIES - 1) * VOICES * FACES**2
-        return Answered(np.concatenate(found), np.array(asked), each)
+        return Answered(np.concatenate(found), np.array(asked), (people - 1) * voices * faces**2)
 
     def tuples(self, trials: Trials, n: int) -> Answered:
         """1:n by the first n of every tuple. Raises ValueError for another kind or shorter tuples."""
@@ -158,10 +164,15 @@ class Asked:
         return Answered(found[0], asked, 1), Answered(found[1], asked, 1)
 
     def verification(self, trials: Trials) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Cosines (N,) and whether voice and face are of one person (N,), for `metrics.area_under_curve`."""
+        """Nearness (N,) and whether voice and face are of one person (N,), for `metrics.area_under_curve`.
+
+        Nearness is the cosine, or the distance below 0.
+        """
         rows = _of(trials, "verification")
         heard, seen = self._column(0, rows, 0), self._column(1, rows, 1)
-        return (self.voices[heard] * self.faces[seen]).sum(1), np.array([bool(row[2]) for row in rows])
+        voices, faces = self.voices[heard], self.faces[seen]
+        scores = (voices * faces).sum(1) if self.metric == "cosine" else -np.linalg.norm(voices - faces, axis=1)
+        return scores, np.array([bool(row[2]) for row in rows])
 
     def retrieval(self, trials: Trials) -> tuple[float, float]:
         """mAP of faces for voices and of voices for faces, mean over the groups."""
@@ -170,12 +181,26 @@ class Asked:
             own = [row for row in rows if row[0] == group]
             who = np.array([row[3] for row in own])
             heard, seen = self.voices[self._column(0, own, 1)], self.faces[self._column(1, own, 2)]
-            found.append([average_precision(heard, who, seen, who), average_precision(seen, who, heard, who)])
+            both = ((heard, seen), (seen, heard))
+            found.append([average_precision(asked, who, shown, who, self.metric) for asked, shown in both])
         forth, back = (float(np.mean([group[way].mean() for group in found])) for way in (0, 1))
         return forth, back
 
     def _column(self, kind: int, rows: list[tuple[str, ...]], at: int) -> NDArray[np.int64]:
         return self.places(kind, [row[at] for row in rows])
+
+
+def _sizes(trials: Trials) -> tuple[int, int, int]:
+    """People of every batch, and voices and faces of each of them."""
+    sizes = {tuple(map(len, row)) for row in _of(trials, "batches")}
+    (people, voices, faces), *others = sorted(sizes)
+    if others or people < 2 or not voices or not faces or voices % people or faces % people:
+        told = "; ".join("{} people, {} voices, {} faces".format(*size) for size in sorted(sizes)[:2])
+        raise ValueError(
+            f"trials {trials.name}: batches of {told}; expected two people or more in each, and of each as many voices "
+            "and faces"
+        )
+    return people, voices // people, faces // people
 
 
 def _of(trials: Trials, kind: str) -> list[tuple[str, ...]]:

@@ -15,11 +15,13 @@ from .exact import MOST, PairMatching, pair_matching, tuple_matching, verificati
 from .metrics import Interval, bootstrap, spread
 from .outcomes import Outcomes
 from .protocol import Protocol
-from .retrieval import Retrieval, retrieval
+from .retrieval import FACES, REPEATS, Retrieval, retrieval
 from .sampled import STEPS, TUPLES, Asked, draw_batches, draw_tuples
 from .table import Measured
 
 GENDERS = ("male", "female")
+PAPER_VOICES = 40
+"""Of a person that VFMR asks in its one gallery."""
 
 
 @dataclass(frozen=True)
@@ -80,15 +82,47 @@ class Scores:
             return self._sampled(n, tuples=True)
         return self._of_people([found[:, n - 2] for found in self.tuples], len(self.seeds[0].voices.keys), self.digest)
 
-    def found(self, voices: int = 1, faces: int = 1) -> Measured:
-        """mAP in galleries of 100 people and 5 faces; `voices` and `faces` joined before (VFMR Table 4)."""
-        each = [self.retrieved(one, voices, faces) for one in self.seeds]
-        return self._of_people([one.precision for one in each], each[0].queries, self.digest)
+    def found(self, voices: int = 1, faces: int = 1) -> Measured | None:
+        """mAP in galleries of 100 people and 5 faces, or one of `faces` joined (VFMR Table 4); None as `joined`."""
+        each = self.retrieved(voices, faces)
+        return self._of_people([one.precision for one in each], each[0].queries, each[0].protocol) if each else None
 
-    def retrieved(self, one: Embeddings, voices: int = 1, faces: int = 1) -> Retrieval:
-        """Of one seed, with the chance of such galleries."""
-        asked = 40 if self.protocol == "paper" else 0
-        return retrieval(one.joined(voices, faces, self.seed), voices=asked, seed=self.seed)
+    def retrieved(self, voices: int = 1, faces: int = 1) -> list[Retrieval]:
+        """Of every seed, with the chance of such galleries; faces that are joined are one of each person in them.
+
+        Nothing where fewer than two people have as many.
+        """
+        if (voices, faces) not in self._retrieved:
+            joined, drawn = self.joined(voices, faces), self.protocol == "paper"
+            self._retrieved[voices, faces] = [
+                retrieval(
+                    one,
+                    faces=1 if faces > 1 else FACES,
+                    voices=PAPER_VOICES if drawn else 0,
+                    repeats=1 if drawn else REPEATS,
+                    seed=self.seed,
+                    metric=self.metric,
+                )
+                for one in (joined.seeds if joined else ())
+            ]
+        return self._retrieved[voices, faces]
+
+    @cached_property
+    def _retrieved(self) -> dict[tuple[int, int], list[Retrieval]]:
+        return {}
+
+    def joined(self, voices: int = 1, faces: int = 1) -> "Scores | None":
+        """Means of so many voices and faces of the people who have as many; None where fewer than two have."""
+        if (voices, faces) == (1, 1):
+            return self
+        own = self.seeds[0]
+        counts = [np.unique(part.identities, return_counts=True)[1] for part in (own.voices, own.faces)]
+        chosen = [own.people[at] for at in np.flatnonzero((counts[0] >= voices) & (counts[1] >= faces))]
+        if len(chosen) < 2:
+            return None
+        return replace(
+            self, seeds=[one.only(chosen).joined(voices, faces, self.seed, self.metric) for one in self.seeds]
+        )
 
     def verification(self) -> Measured:
         """Chance that a voice and a face of one person score higher than a voice and a face of two: the AUC.
@@ -100,13 +134,9 @@ class Scores:
         return self._of_people(each, len(own.voices.keys) * len(own.faces.keys), self.digest)
 
     def joint(self, voices: int, faces: int) -> Measured | None:
-        """1:2 as `matching`, of means of so many voices and faces of a person; None where nobody has as many."""
-        own = self.seeds[0]
-        most = [np.unique(part.identities, return_counts=True)[1].max() for part in (own.voices, own.faces)]
-        if voices > most[0] or faces > most[1]:
-            return None
-        joined = [one.joined(voices, faces, self.seed) for one in self.seeds]
-        return replace(self, seeds=joined).matching()
+        """1:2 as `matching`, of means of so many voices and faces, of the people who have as many; None as `joined`."""
+        joined = self.joined(voices, faces)
+        return joined.matching() if joined else None
 
     def of_people(self, each: Sequence[NDArray[Any]]) -> Measured:
         """Mean over identities of (P,) values of each seed, 0 to 1, of exact matching."""
@@ -130,7 +160,8 @@ class Scores:
     def _sampled(self, n: int, tuples: bool = False) -> Measured:
         first = self.seeds[0]
         trials = draw_tuples(first, n, TUPLES, self.seed) if tuples else draw_batches(first, STEPS, self.seed)
-        found = [Asked(one).tuples(trials, n) if tuples else Asked(one).batches(trials) for one in self.seeds]
+        asked = [Asked(one, self.metric) for one in self.seeds]
+        found = [one.tuples(trials, n) if tuples else one.batches(trials) for one in asked]
         between = bootstrap(np.mean([one.right for one in found], axis=0), found[0].asked, self.seed)
         people = len(np.unique(found[0].asked))
         return _percent([one.accuracy for one in found], between, found[0].trials, people, trials.digest)
@@ -165,6 +196,19 @@ class Scores:
             Control("oracle", about, f"one vector a person scores {100 * oracle:.2f} %, expected 100", oracle == 1),
         ]
 
+    def drawn_notes(self) -> list[str]:
+        """What of mAP is drawn, and how sure that leaves it."""
+        found = []
+        for (voices, faces), each in self._retrieved.items():
+            if each and (error := each[0].error) is not None:
+                joined = f" of {voices} voices and {faces} faces joined" if voices * faces > 1 else ""
+                drawn = f"{len(each[0].rounds)} rounds of galleries, drawn by seed {self.seed}"
+                left = f"the draw leaves a standard error of {100 * error:.2f}"
+                found.append(
+                    f"mAP{joined}: every voice in {drawn}; {left}, which its interval over people does not hold"
+                )
+        return found
+
     def notes(self) -> list[str]:
         """Which trials the numbers are over, how many and how sure that makes them."""
         pairs, people = self.pairs[0], len(self.seeds[0].people)
@@ -174,8 +218,9 @@ class Scores:
             return [f"trials drawn as published, seed {self.seed}: {STEPS:,} batches, {TUPLES:,} tuples; {sure}"]
         sure = f"T = {confidence(people, pairs.triplets):.1f} of {people} identities and n = {pairs.triplets:,}"
         return [
-            f"exact: all {pairs.triplets:,} triplets, all choices of others for 1:n, every voice in repeated whole "
-            f"galleries; nothing is sampled, so that the intervals are about people alone. {sure}"
+            f"1:2, 1:n, AUC exact: all {pairs.triplets:,} triplets, all choices of others; nothing of these is "
+            f"sampled, so that their intervals are about people alone. {sure}",
+            *self.drawn_notes(),
         ]
 
 
