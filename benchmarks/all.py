@@ -6,17 +6,20 @@ import os
 import platform
 import shlex
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from zipfile import BadZipFile
 
+import cv2
 import numpy as np
 import torch
 
 from ..loaders.durable import write_bytes
 from ..loaders.folder import Folder, FolderError
 from ..loaders.statistics import dataset_of
-from .core.bench import BenchOptions
+from .core.bench import BenchOptions, command_words
 from .core.bench import run as run_table
 from .core.catalogue import Entry, entries
 from .core.folder_card import read_card
@@ -29,12 +32,17 @@ APART = "runs the others: `facevox bench all --data O --runs W --out R`"
 FAILURES = (
     ArithmeticError,
     AttributeError,
+    BadZipFile,
+    EOFError,
     LookupError,
     MemoryError,
     OSError,
     RuntimeError,
+    StopIteration,
     TypeError,
     ValueError,
+    cv2.error,
+    zlib.error,
 )
 """What a table may break with: the others are measured nevertheless, and the report says so."""
 
@@ -54,7 +62,8 @@ class AllOptions:
 def run(options: AllOptions, say: Callable[[str], None] = lambda words: None) -> Report:
     """Measure every table that fits one of the folders and write OUT/report.html, report.md and report.json.
 
-    `say` is told every table when it is done. A table that breaks becomes a row of the report.
+    `say` is told every table when it is done; then the report so far is written. A table that breaks, in measuring or
+    in writing, becomes a row of the report.
     Raises ValueError without a folder, or for an unknown table; FolderError for a folder that is none.
     """
     if not options.data:
@@ -69,15 +78,15 @@ def run(options: AllOptions, say: Callable[[str], None] = lambda words: None) ->
     out = Path(options.out)
     if any(out.resolve().is_relative_to(folder.path.resolve()) for folder in folders):
         raise ValueError(f"{out} lies in a dataset folder, which takes no further files; choose another --out")
-    results: list[Result] = []
-    for one in chosen:
+    report = Report((), cards, command_of(options), facts_of(0, 0, len(chosen)))
+    write(report, out)
+    for done, one in enumerate(chosen, 1):
         for result in measured(one, folders, options.common):
-            results.append(result)
+            report = replace(report, results=(*report.results, result))
             why = f" ({result.reason})" if result.reason else ""
             say(f"{result.name}: {result.status}{why}, {result.seconds:.1f} s")
-    facts = facts_of(time.perf_counter() - started)
-    report = Report(tuple(results), cards, command_of(options), facts)
-    write(report, out)
+        report = replace(report, facts=facts_of(time.perf_counter() - started, done, len(chosen)))
+        write(report, out)
     return report
 
 
@@ -102,13 +111,15 @@ def measured(one: Entry, folders: Sequence[Folder], common: BenchOptions) -> lis
 def attempt(one: Entry, folder: Folder | None, common: BenchOptions) -> Result:
     """One table on one folder. What it was the mean of is let go, so that memory stays flat."""
     place = "" if folder is None else str(folder)
-    command = f"facevox bench {one.name}" + (f" --data {shlex.quote(place)}" if place else "")
-    command += f" --runs {shlex.quote(str(common.runs))}" if common.runs else ""
+    given = replace(common, data=place, slices=True)
+    words = ["facevox", "bench", one.name, *(["--data", place] if place else []), *command_words(given)]
     started = time.perf_counter()
-    result = Result(one.name, one.title, place, command=command)
+    result = Result(one.name, one.title, place, command=shlex.join(words))
     try:
-        table: Table = run_table(one.name, replace(common, data=place, slices=True))
-        result = replace(result, title=table.title, table=replace(table, outcomes=()))
+        table: Table = run_table(one.name, given)
+        filled = replace(result, title=table.title, table=replace(table, outcomes=()))
+        rendered(filled)
+        result = filled
     except ImportError as error:
         result = replace(result, reason=f"{error}")
     except FolderError as error:
@@ -120,8 +131,15 @@ def attempt(one: Entry, folder: Folder | None, common: BenchOptions) -> Result:
     return replace(result, seconds=time.perf_counter() - started)
 
 
-def facts_of(seconds: float) -> dict[str, str]:
-    """With what it was measured, where, when, and for how long."""
+def rendered(result: Result) -> None:
+    """Write one result to nowhere, so that what cannot be written breaks its table alone and not the report."""
+    alone = Report((result,), (), result.command)
+    for form in (alone.json, alone.markdown, lambda: page(alone)):
+        form().encode()
+
+
+def facts_of(seconds: float, done: int, tables: int) -> dict[str, str]:
+    """With what it was measured, where, when, for how long, and how much of it is done."""
     return {
         "facevox": importlib.metadata.version("facevox"),
         "python": platform.python_version(),
@@ -130,6 +148,7 @@ def facts_of(seconds: float) -> dict[str, str]:
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "written": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "took": f"{seconds:.0f} s",
+        "tables": f"all {tables}" if done == tables else f"UNFINISHED: {done} of {tables} so far",
     }
 
 
@@ -138,7 +157,7 @@ def command_of(options: AllOptions) -> str:
     words = ["facevox", "bench", "all"]
     for place in options.data:
         words += ["--data", str(place)]
-    words += ["--runs", str(options.common.runs)] if options.common.runs else []
+    words += command_words(options.common)
     words += ["--tables", ",".join(options.tables)] if options.tables else []
     return shlex.join([*words, "--out", str(options.out)])
 

@@ -1,7 +1,8 @@
 """What every table is given, and how one of them is run."""
 
 import importlib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,33 @@ class BenchOptions:
     each: int = field(default=20, metadata={"help": "matching_speed: voices, and faces, of each"})
     triplets: int = field(default=30_720_000, metadata={"help": "matching_speed: to sample"})
     tolerance: float = field(default=0.0, metadata={"help": "of a match (0: all that are published)"})
+
+
+COMMANDED = (
+    "runs",
+    "protocol",
+    "judge",
+    "device",
+    "embeddings",
+    "gallery",
+    "leave_one_out",
+    "metric",
+    "tolerance",
+    "as_published",
+    "slices",
+)
+"""Options that the command line takes, beside --data."""
+
+
+def command_words(options: BenchOptions, names: Sequence[str] = COMMANDED) -> list[str]:
+    """The options of `names` that are not at their default, as words of a command line."""
+    defaults = {one.name: one.default for one in fields(BenchOptions)}
+    words: list[str] = []
+    for name in names:
+        value = getattr(options, name)
+        if value != defaults[name]:
+            words += [f"--{name.replace('_', '-')}"] + ([] if value is True else [str(value)])
+    return words
 
 
 def find(name: str) -> Any:

@@ -1,16 +1,25 @@
 """All tables at once: a report for what fits, reasons for what does not, an exit code for what broke."""
 
+import argparse
 import json
+import shlex
+from dataclasses import replace
 
+import cv2
 import pytest
 from facevox.benchmarks import all as every
 from facevox.benchmarks.all import AllOptions, run
-from facevox.benchmarks.core.bench import BenchOptions
+from facevox.benchmarks.core.bench import COMMANDED, BenchOptions
 from facevox.benchmarks.core.catalogue import Entry
+from facevox.benchmarks.core.metrics import Interval
+from facevox.benchmarks.core.table import Curve, Figure, Measured, Picture, Row, Table
 from facevox.benchmarks.train import SHORT, TrainOptions, command, trainings
 from facevox.benchmarks.train import run as train
 from facevox.cli import main
+from facevox.cli_bench import GIVEN, add
 
+FOUND = Measured(50.0, 4, 2, Interval(40, 60), None, 1, "0123456789ab")
+GOOD = Table("Good", ("a",), (Row(("1",), None, FOUND),))
 
 def test_nothing_trained_is_a_report_of_commands(built, tmp_path, capsys):
     given = ["bench", "all", "--data", str(built["tar"].path), "--runs", str(tmp_path), "--out", str(tmp_path / "R")]
@@ -45,6 +54,72 @@ def test_a_table_that_breaks_is_a_row_and_the_exit_code(built, tmp_path, monkeyp
     assert report.results[1].command.startswith("facevox build hq_voxceleb --raw RELEASE --out O --config voices")
     assert "pip install" in report.results[2].reason
     assert not report.passed
+
+
+def test_what_cannot_be_written_breaks_its_table_alone(built, tmp_path, monkeypatch):
+    nan = float("nan")
+    axes = Figure("F", "x", "y", (Curve("c", (1, 2), (1, nan)),))
+    tables = {
+        "decoder": cv2.error("bad picture"),
+        "figure": replace(GOOD, figures=(axes,)),
+        "good": GOOD,
+        "nan": replace(GOOD, rows=(Row(("1",), None, replace(FOUND, value=nan)),)),
+        "picture": replace(GOOD, pictures=(Picture("p", "p", b"<svg>"),)),
+    }
+
+    def made(name: str, options: BenchOptions) -> Table:
+        if isinstance(tables[name], Exception):
+            raise tables[name]
+        return tables[name]
+
+    monkeypatch.setattr(every, "entries", lambda: [Entry(name, name) for name in tables])
+    monkeypatch.setattr(every, "run_table", made)
+    run(AllOptions((built["tar"].path,), tmp_path / "R"))
+    content = json.loads((tmp_path / "R" / "report.json").read_text())
+    assert {one["name"] for one in content["tables"] if one["status"] == "FAILED"} == tables.keys() - {"good"}
+    assert "UNFINISHED" not in content["facts"]["tables"]
+
+
+def test_a_killed_run_leaves_what_it_had_measured(built, tmp_path, monkeypatch):
+    def made(name: str, options: BenchOptions) -> Table:
+        if name == "killed":
+            raise KeyboardInterrupt
+        return GOOD
+
+    monkeypatch.setattr(every, "entries", lambda: [Entry("good", "Good"), Entry("killed", "Killed")])
+    monkeypatch.setattr(every, "run_table", made)
+    with pytest.raises(KeyboardInterrupt):
+        run(AllOptions((built["tar"].path,), tmp_path / "R"))
+    content = json.loads((tmp_path / "R" / "report.json").read_text())
+    assert [one["name"] for one in content["tables"]] == ["good"]
+    assert content["facts"]["tables"] == "UNFINISHED: 1 of 2 so far"
+
+
+def test_the_commands_told_are_those_that_were_run(built, tmp_path, monkeypatch):
+    seen: list[BenchOptions] = []
+    monkeypatch.setattr(every, "entries", lambda: [Entry("good", "Good")])
+    monkeypatch.setattr(every, "run_table", lambda name, options: seen.append(options) or GOOD)
+    common = BenchOptions(
+        runs=tmp_path / "a run",
+        protocol="paper",
+        judge="vfmr:W/best.pt",
+        device="cpu",
+        embeddings="E.npz",
+        gallery="G.npz",
+        metric="cosine",
+        tolerance=0.35,
+        as_published=True,
+        leave_one_out=True,
+    )
+    report = run(AllOptions((built["tar"].path,), tmp_path / "R", common=common))
+    parser = argparse.ArgumentParser()
+    add(parser)
+    for command, ran in ((report.command, common), (report.results[0].command, seen[0])):
+        read = parser.parse_args(shlex.split(command)[2:])
+        assert {name: str(getattr(read, name)) for name in COMMANDED} == {
+            name: str(getattr(ran, name)) for name in COMMANDED
+        }
+    assert {*COMMANDED} == {*GIVEN, "runs"}
 
 
 def test_wrong_use_is_refused(built, tmp_path):
