@@ -1,8 +1,10 @@
 """Table 5 of SpeakingFaces (Sensors 2021, 21(10), 3465): whom dlib takes translated thermal faces for."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..loaders.folder import Folder
 from .core.bench import BenchOptions
@@ -105,9 +107,17 @@ def summary(votes: Sequence[Vote], keys: Sequence[str], seed: int) -> dict[str, 
     return found
 
 
+def accuracy(people: NDArray[np.str_], own: NDArray[np.int64], named: NDArray[np.int64]) -> float:
+    """Of each probe (N,) who it is, and whom each of S seeds named, (S, N), nobody as one more place than there are."""
+    found = np.where(named == len(people), NOBODY, named)
+    return float(np.mean([Vote(people, own, one, np.zeros(len(own), bool)).scores()["accuracy"] for one in found]))
+
+
 def outcome(name: str, votes: Sequence[Vote], keys: Sequence[str]) -> Outcomes:
     """Probe by probe, for controls and slices."""
     merit = np.mean([one.named == one.own for one in votes], axis=0)
     predicted = np.stack([np.where(one.named == NOBODY, len(one.people), one.named) for one in votes])
     own = votes[0].own
-    return Outcomes((name, "accuracy"), SPLIT, np.array(keys), merit, votes[0].people[own], own, predicted, CONFIG)
+    people = votes[0].people
+    row, score = (name, "accuracy"), partial(accuracy, people)
+    return Outcomes(row, SPLIT, np.array(keys), merit, people[own], own, predicted, CONFIG, score)

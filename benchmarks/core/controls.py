@@ -4,11 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .metrics import bootstrap
 from .outcomes import Outcomes
 
 SHUFFLES = 200
 TOLERATED = 4.0
 """Standard errors between shuffled labels and the formula before the metric is called wrong: 1 in 16,000 by chance."""
+
+
+UNLIKELY = 0.001
 
 
 @dataclass(frozen=True)
@@ -41,38 +45,48 @@ def chance_by_formula(outcomes: Outcomes) -> float:
 
 
 def chance_by_shuffling(outcomes: Outcomes, seed: int = 0, shuffles: int = SHUFFLES) -> tuple[float, float]:
-    """Accuracy with labels shuffled over samples, by the metric itself: mean of all shuffles and its standard error.
+    """The table's own score with labels shuffled over samples: mean of all shuffles and its standard error.
 
     Raises ValueError where there are no classes.
     """
     if outcomes.truth is None or outcomes.predicted is None:
         raise ValueError(f"{outcomes.name}: no classes to shuffle")
     random = np.random.default_rng(seed)
-    found = [(outcomes.predicted == random.permutation(outcomes.truth)).mean() for _ in range(shuffles)]
+    found = [outcomes.score(random.permutation(outcomes.truth), outcomes.predicted) for _ in range(shuffles)]
     return float(np.mean(found)), float(np.std(found) / np.sqrt(shuffles))
 
 
 def classification(outcomes: Outcomes, seed: int = 0) -> list[Control]:
-    """Chance and oracle of a row with classes; none for other rows."""
+    """Chance and oracle of a row with classes, both by the table's own score; none for other rows.
+
+    Chance fails where shuffled labels do not score what the formula says, or where the row itself lies surely below
+    chance, as with classes that are mixed up. The oracle fails where the labels themselves do not score everything, or
+    where the row's score is not the mean of its samples.
+    """
     if outcomes.truth is None or outcomes.predicted is None:
         return []
     formula, (shuffled, error) = chance_by_formula(outcomes), chance_by_shuffling(outcomes, seed)
+    measured, between = (
+        outcomes.score(outcomes.truth, outcomes.predicted),
+        bootstrap(outcomes.merit, outcomes.groups, seed),
+    )
+    width, people = (between.high - between.low) / 3.92, len(np.unique(outcomes.groups))
+    # All wrong has no width: then it counts how likely that is of so many people.
+    below = formula - measured > TOLERATED * width if width else measured == 0 and (1 - formula) ** people < UNLIKELY
     said = f"{100 * shuffled:.2f} % with shuffled labels, {100 * formula:.2f} % by formula"
-    above = 100 * float(np.mean(outcomes.merit))
     chance = Control(
         "chance",
         outcomes.name,
-        f"{said}; measured {above:.2f} %",
-        abs(shuffled - formula) <= TOLERATED * error + 1e-9,
+        f"{said}; measured {100 * measured:.2f} %" + (", below chance: are the classes mixed up?" if below else ""),
+        abs(shuffled - formula) <= TOLERATED * error + 1e-9 and not below,
     )
-    again = (outcomes.predicted == outcomes.truth).mean(0)
-    off = float(np.abs(again - outcomes.merit).max())
-    perfect = float((outcomes.truth[None] == outcomes.truth).mean())
+    perfect = outcomes.score(outcomes.truth, np.broadcast_to(outcomes.truth, outcomes.predicted.shape))
+    off = abs(measured - float(np.mean(outcomes.merit)))
     oracle = Control(
         "oracle",
         outcomes.name,
-        f"the labels themselves score {100 * perfect:.2f} %, expected 100; counted again sample by sample the row "
-        f"differs by {off:.1g}, expected 0",
-        perfect == 1 and off < 1e-6,
+        f"the labels themselves score {100 * perfect:.2f} %, expected 100; the row's score differs from the mean of "
+        f"its samples by {off:.1g}, expected 0",
+        abs(perfect - 1) < 1e-9 and off < 1e-6,
     )
     return [chance, oracle]

@@ -28,6 +28,11 @@ def accuracy(right: NDArray[Any]) -> float:
     return float(np.mean(right))
 
 
+def mean_accuracy(truth: NDArray[Any], predicted: NDArray[Any]) -> float:
+    """Classes (N,) and those that each of S seeds gave, (S, N) -> share that is right, 0 to 1."""
+    return accuracy(np.mean(predicted == truth, axis=0))
+
+
 def bootstrap(values: NDArray[Any], groups: NDArray[Any], seed: int = 0, resamples: int = RESAMPLES) -> Interval:
     """95 % percentile interval of the mean of (N,) values when whole groups, (N,), are drawn with replacement.
 
@@ -51,8 +56,9 @@ def bootstrap_pairs(right: NDArray[Any], weights: NDArray[Any], seed: int = 0, r
     """
     values = np.where(weights > 0, right, 0.0) * weights
     random, people, means = np.random.default_rng(seed), len(values), []
-    for _ in range(resamples // BOOTSTRAP_ROWS):
-        drawn = random.multinomial(people, np.full(people, 1 / people), BOOTSTRAP_ROWS).astype(np.float64)
+    for start in range(0, resamples, BOOTSTRAP_ROWS):
+        some = min(BOOTSTRAP_ROWS, resamples - start)
+        drawn = random.multinomial(people, np.full(people, 1 / people), some).astype(np.float64)
         total = ((drawn @ weights) * drawn).sum(1)
         means.append((((drawn @ values) * drawn).sum(1))[total > 0] / total[total > 0])
     low, high = np.quantile(np.concatenate(means), ((1 - COVERED) / 2, (1 + COVERED) / 2))

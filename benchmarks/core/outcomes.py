@@ -1,10 +1,13 @@
 """Sample by sample what a number is the mean of: what controls and slices of any table are made from."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .metrics import mean_accuracy
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +32,8 @@ class Outcomes:
     """(S, N) classes that each of S seeds gave."""
     config: str = ""
     """Config of the keys; empty: every key is in one config only."""
+    score: Callable[[NDArray[Any], NDArray[Any]], float] = mean_accuracy
+    """The table's own metric of truth (N,) and predictions (S, N), 0 to 1: what its number is made with."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for arrays of different lengths."""

@@ -13,6 +13,7 @@ from facevox.benchmarks.core.leakage import NEAR, difference_hash, leakage
 from facevox.benchmarks.core.outcomes import Outcomes
 from facevox.benchmarks.core.slices import named, sliced
 from facevox.benchmarks.core.table import Table
+from facevox.benchmarks.speakingfaces_table5 import accuracy
 from facevox.loaders.folder import Folder
 
 RANDOM = np.random.default_rng(0)
@@ -44,6 +45,31 @@ def test_a_metric_that_counts_wrongly_fails_its_oracle():
     table = Table("T", ("a",), (), controls=(oracle,))
     assert "WARNING: control, oracle, 1, test" in table.text()
     assert "WARNING" in table.markdown()
+
+
+def test_a_metric_of_the_table_s_own_that_is_wrong_fails():
+    """The controls run the table's score: one that looks at nothing, and one that counts a class as right, are told."""
+    one = outcomes()
+    for score in (lambda truth, predicted: 0.8, lambda truth, predicted: float(((predicted == truth) | truth).mean())):
+        chance, oracle = classification(replace(one, score=score))
+        assert not chance.passed
+        assert not oracle.passed
+
+
+def test_labels_that_are_mixed_up_are_told():
+    one = outcomes(right=0.1)
+    chance, oracle = classification(one)
+    assert "below chance" in chance.found and not chance.passed and oracle.passed
+    assert not classification(replace(one, predicted=1 - one.truth[None], merit=np.zeros(300)))[0].passed
+    assert classification(outcomes(right=0.5))[0].passed
+
+
+def test_table_5_s_score_is_its_own_count():
+    own = np.array([0, 0, 1, 1, 2])
+    named = np.array([[0, 3, 1, 2, 2], [0, 0, 3, 3, 2]])
+    people = np.array(list("abc"))
+    assert accuracy(people, own, named) == pytest.approx(6 / 10)
+    assert accuracy(people, own, own[None]) == 1
 
 
 def test_outcomes_of_unequal_lengths_are_refused():
