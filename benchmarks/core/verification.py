@@ -43,19 +43,38 @@ def pairs(vectors: NDArray[Any], labels: NDArray[Any], metric: str, most: int = 
     if metric not in METRICS:
         raise ValueError(f"metric {metric!r}: expected one of {', '.join(METRICS)}")
     people, member = np.unique(labels, return_inverse=True)
-    left, right = np.triu_indices(len(vectors), 1)
-    if len(left) > most:
-        kept = np.sort(np.random.default_rng(seed).choice(len(left), most, replace=False, shuffle=False))
-        left, right = left[kept], right[kept]
+    left, right = numbered_pairs(drawn_numbers(len(vectors) * (len(vectors) - 1) // 2, most, seed))
     if len(people) < 2 or not (member[left] == member[right]).any():
         raise ValueError("pairs of the same and of different people are needed; some person must have two vectors")
     rows = unit(vectors) if metric == "cosine" else np.asarray(vectors, np.float64)
     distances = np.empty(len(left))
-    starts = np.searchsorted(left, np.arange(len(rows) + 1))
+    starts = np.searchsorted(right, np.arange(len(rows) + 1))
     for one, (start, end) in enumerate(pairwise(starts)):
-        others = rows[right[start:end]]
+        others = rows[left[start:end]]
         distances[start:end] = 1 - others @ rows[one] if metric == "cosine" else ((others - rows[one]) ** 2).sum(1)
     return Pairs(people, np.sqrt(distances) if metric == "euclidean" else distances, member[left], member[right])
+
+
+def drawn_numbers(count: int, most: int, seed: int) -> NDArray[np.int64]:
+    """0 to `count` - 1, or `most` different ones of them drawn by `seed`, in order; memory is of those drawn alone."""
+    if count <= most:
+        return np.arange(count)
+    random = np.random.default_rng(seed)
+    if count <= 4 * most:
+        return np.sort(random.choice(count, most, replace=False, shuffle=False))
+    found = np.unique(random.integers(0, count, most))
+    while len(found) < most:
+        found = np.unique(np.append(found, random.integers(0, count, most)))
+    return np.sort(random.choice(found, most, replace=False, shuffle=False))
+
+
+def numbered_pairs(numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows left < right of pairs numbered (0, 1), (0, 2), (1, 2), (0, 3), ...; in order of right."""
+    right = np.asarray((1 + np.sqrt(1 + 8 * numbers.astype(np.float64))) / 2, np.int64)
+    # The root is rounded: one pair too far or too near at most.
+    right -= right * (right - 1) // 2 > numbers
+    right += right * (right + 1) // 2 <= numbers
+    return numbers - right * (right - 1) // 2, right
 
 
 # --- over all thresholds ---
@@ -92,13 +111,16 @@ def curve(found: Pairs) -> Curve:
 
 
 def intervals(found: Pairs, seed: int = 0, resamples: int = RESAMPLES) -> tuple[Interval, Interval]:
-    """95 % of area and equal error when people are drawn with replacement, somebody drawn twice as two people."""
+    """95 % of area and equal error when people are drawn with replacement, somebody drawn twice as two people.
+
+    Draws without pairs of one person, or without pairs of two, are left out.
+    """
     ordered, random = _Sorted(found), np.random.default_rng(seed)
     areas: list[float] = []
     errors: list[float] = []
     while len(areas) < resamples:
         times = np.bincount(random.integers(0, len(found.people), len(found.people)), minlength=len(found.people))
-        if (drawn := ordered.curve(times)).true_accepts[-1] > 0:
+        if min((drawn := ordered.curve(times)).true_accepts[-1], drawn.false_accepts[-1]) > 0:
             areas.append(drawn.area)
             errors.append(drawn.equal_error[0])
     return Interval(*np.quantile(areas, ENDS).tolist()), Interval(*np.quantile(errors, ENDS).tolist())

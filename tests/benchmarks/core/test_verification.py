@@ -1,8 +1,18 @@
 """Verification against scikit-learn, and the search for tau."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
-from facevox.benchmarks.core.verification import TAUS, curve, intervals, pairs, tau_search
+from facevox.benchmarks.core.verification import (
+    TAUS,
+    curve,
+    drawn_numbers,
+    intervals,
+    numbered_pairs,
+    pairs,
+    tau_search,
+)
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score, roc_curve
 
 RANDOM = np.random.default_rng(3)
@@ -79,6 +89,42 @@ def test_two_separated_clusters_are_told_apart_from_the_smallest_tau_on():
     found = pairs(vectors, np.array(list("aaaabbbb")), "euclidean")
     searched = tau_search(found.distances, found.same)
     assert searched.accuracy.min() == 1 and searched.best() == searched.best("f1") == 0
+
+
+def test_pairs_are_drawn_without_all_of_them_in_memory():
+    tracemalloc.start()
+    found = pairs(np.eye(3)[np.arange(20_000) % 3], (np.arange(20_000) % 3).astype(str), "euclidean", most=2_000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30e6, "all 199,990,000 pairs would be 3.2 GB"
+    assert len({*zip(*pair_places(2_000), strict=True)}) == len(found.distances) == 2_000
+    assert set(np.unique(found.distances[found.same])) == {0}
+    assert found.same.mean() == pytest.approx(1 / 3, abs=0.05)
+
+
+def pair_places(most):
+    return numbered_pairs(drawn_numbers(20_000 * 19_999 // 2, most, 0))
+
+
+@pytest.mark.parametrize("count", [2, 3, 50, 3_000_000_000])
+def test_numbers_of_pairs_are_pairs_each_once(count):
+    last = count * (count - 1) // 2 - 1
+    near = np.unique(np.clip([0, 1, 2, last - 2, last - 1, last, (count - 1) * (count - 2) // 2], 0, last))
+    left, right = numbered_pairs(near if count > 50 else np.arange(last + 1))
+    assert ((left >= 0) & (left < right) & (right < count)).all()
+    assert [r * (r - 1) // 2 + i for i, r in zip(left.tolist(), right.tolist(), strict=True)] == (
+        near.tolist() if count > 50 else list(range(last + 1))
+    )
+    for most in (5, 20):
+        drawn = drawn_numbers(40, most, 1)
+        assert len({*drawn.tolist()}) == most and 0 <= drawn.min() <= drawn.max() < 40
+
+
+def test_people_told_apart_are_so_in_every_draw():
+    """A draw of one person alone has nobody to take them for, and tells nothing."""
+    vectors = 10.0 * np.eye(3).repeat(4, 0)
+    area, error = intervals(pairs(vectors, np.repeat(list("abc"), 4), "euclidean"))
+    assert (area.low, area.high, error.low, error.high) == (1, 1, 0, 0)
 
 
 def test_pairs_that_tell_nothing_are_refused():
