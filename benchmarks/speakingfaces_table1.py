@@ -4,7 +4,7 @@ from ..loaders.folder import Folder
 from ..loaders.published.speakingfaces import FACTS, TABLE_1_PAIRS, TABLE_2, errata
 from ..loaders.rows import Rows, read_rows
 from .core.bench import BenchOptions
-from .core.counts import count
+from .core.counts import Counters, count, counters
 from .core.table import Measured, Row, Table
 
 TITLE = "SpeakingFaces, Table 1: subjects and image pairs of both sessions"
@@ -14,7 +14,6 @@ BUILD = "facevox build speakingfaces --raw RELEASE --out O"
 
 PUBLISHED = {"speakers": 142, "image pairs": TABLE_1_PAIRS}
 PAIRS = ("image pairs, session 2", "image pairs, session 1")
-COUNTERS = {line.name: (line.count, line.needs) for line in TABLE_2 if line.name in ("speakers", *PAIRS)}
 UNTRIMMED = 4
 """Number of the known inconsistency: pairs before trimming."""
 
@@ -23,7 +22,8 @@ def run(options: BenchOptions) -> Table:
     """The folder's counts beside the printed ones. Raises FolderError."""
     folder = Folder(options.data)
     rows = read_rows(folder, FACTS)
-    found = measure(rows, folder.digest)
+    counting = {name: one for name, one in counters(TABLE_2).items() if name in ("speakers", *PAIRS)}
+    found = measure(rows, counting, folder.digest)
     flag = next(f"{row[1]} {row[2]}" for row in errata(rows).rows if row[0] == UNTRIMMED)
     listed = [
         Row((name,), PUBLISHED[name], found.get(name), BUILD, digits=0, flag=flag if name == "image pairs" else "")
@@ -33,10 +33,10 @@ def run(options: BenchOptions) -> Table:
     return Table(TITLE, ("row",), tuple(listed), (note,), {"folder": folder.digest})
 
 
-def measure(rows: Rows, digest: str) -> dict[str, Measured]:
+def measure(rows: Rows, counting: Counters, digest: str) -> dict[str, Measured]:
     """Speakers and pairs of both sessions; no pairs where a session was not built."""
-    found = count(COUNTERS, rows, digest)
-    totals = {name: found[name, "total"] for name in COUNTERS if (name, "total") in found}
+    found = count(counting, rows, digest)
+    totals = {name: found[name, "total"] for name in counting if (name, "total") in found}
     both = [totals[name] for name in PAIRS if name in totals]
     measured = {"speakers": totals["speakers"]}
     if len(both) == len(PAIRS):

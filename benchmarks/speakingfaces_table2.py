@@ -4,7 +4,7 @@ from ..loaders.folder import Folder
 from ..loaders.published.speakingfaces import FACTS, TABLE_2, errata
 from ..loaders.rows import Rows, read_rows
 from .core.bench import BenchOptions
-from .core.counts import Counted, count, counted
+from .core.counts import Counted, Counters, count, counted, counters
 from .core.table import Measured, Table
 
 TITLE = "SpeakingFaces, Table 2: speakers, utterances, words, image pairs and hours of each split"
@@ -19,16 +19,15 @@ PUBLISHED = Counted(
     lambda rows: {int(str(row[0])): f"{row[1]} {row[2]}" for row in errata(rows).rows},
     BUILD,
 )
-COUNTERS = {line.name: (line.count, line.needs) for line in TABLE_2}
 
 
 def run(options: BenchOptions) -> Table:
     """The folder's counts beside the printed ones. Raises FolderError."""
     folder = Folder(options.data)
     rows = read_rows(folder, FACTS)
-    return counted(PUBLISHED, folder, measure(rows, folder.digest), rows)
+    return counted(PUBLISHED, folder, measure(rows, counters(TABLE_2), folder.digest), rows)
 
 
-def measure(rows: Rows, digest: str) -> dict[tuple[str, str], Measured]:
+def measure(rows: Rows, counting: Counters, digest: str) -> dict[tuple[str, str], Measured]:
     """Counts by line and split."""
-    return count(COUNTERS, rows, digest)
+    return count(counting, rows, digest)

@@ -1,6 +1,6 @@
 """Published counts beside those of a folder's tables: nothing is trained, drawn or estimated."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...loaders.comparison import FORGED, Line, is_forged
@@ -12,6 +12,8 @@ from .metrics import Interval
 from .table import Measured, Row, Table
 
 PARTS = (*SPLITS, "total")
+Counters = Mapping[str, tuple[Callable[[Rows], Cell], tuple[str, ...]]]
+"""By line, what counts it and the configs that it is about."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,15 @@ class Counted:
     """The command that builds what is counted."""
 
 
-def count(
-    counters: Mapping[str, tuple[Callable[[Rows], Cell], tuple[str, ...]]], rows: Rows, digest: str
-) -> dict[tuple[str, str], Measured]:
+def counters(lines: Sequence[Line]) -> Counters:
+    """What counts each line, without what was printed of it."""
+    return {line.name: (line.count, line.needs) for line in lines}
+
+
+def count(counting: Counters, rows: Rows, digest: str) -> dict[tuple[str, str], Measured]:
     """Every number that the folder has, by line and split; words and what was not built are left out."""
     found = {}
-    for name, (counter, needs) in counters.items():
+    for name, (counter, needs) in counting.items():
         if needs and not {*needs} & {*rows.configs}:
             continue
         for split, part in rows.splits().items():

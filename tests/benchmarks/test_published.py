@@ -8,11 +8,13 @@ import pytest
 from facevox.benchmarks.core.catalogue import benches
 
 HOME = Path(facevox.benchmarks.__file__).parent
+HOUSE = HOME.parent
+PRINTED = HOUSE / "loaders" / "published"
 Place = tuple[Path, str]
 
 
 class Module:
-    """A module of benchmarks: what it defines, and what of other modules of benchmarks its names stand for."""
+    """A module of the house: what it defines, and what of other modules its names stand for."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.tree = path, ast.parse(path.read_text())
@@ -32,13 +34,14 @@ class Module:
         base = self.path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
         for alias in node.names:
             module = (base / alias.name).with_suffix(".py")
-            place = (module, "") if module.is_file() else (base.with_suffix(".py"), alias.name)
-            if place[0].is_relative_to(HOME):
+            whole = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+            place = (module, "") if module.is_file() else (whole, alias.name)
+            if place[0].is_relative_to(HOUSE):
                 self.imported[alias.asname or alias.name] = place
 
 
 def reached(path: Path, start: str, modules: dict[Path, Module]) -> dict[Place, Place | None]:
-    """Everything in benchmarks that a function can come to by name, and from where."""
+    """Everything in the house that a function can come to by name, and from where."""
     todo: list[tuple[Place, Place | None]] = [((path, start), None)]
     found: dict[Place, Place | None] = {}
     while todo:
@@ -72,7 +75,9 @@ def measures(path: Path) -> list[str]:
 
 
 def published(places: dict[Place, Place | None]) -> list[Place]:
-    return [place for place in places if "PUBLISHED" in place[1].upper()]
+    """Names that say so, and everything in the modules that hold what the papers count."""
+    named = (place for place in places if "PUBLISHED" in place[1].upper().removeprefix("AS_PUBLISHED"))
+    return [*named, *(place for place in places if place[0].is_relative_to(PRINTED))]
 
 
 def names_published(path: Path) -> bool:
@@ -89,7 +94,7 @@ def test_no_published_number_is_reachable_from_measure(name):
 
 
 def test_the_reading_of_code_finds_what_is_hidden_in_other_modules(tmp_path, monkeypatch):
-    monkeypatch.setitem(globals(), "HOME", tmp_path)
+    monkeypatch.setitem(globals(), "HOUSE", tmp_path)
     (tmp_path / "core").mkdir()
     (tmp_path / "core" / "help.py").write_text("from .. import other\ndef aid():\n    return other.PUBLISHED[0]\n")
     (tmp_path / "other.py").write_text("PUBLISHED: list[int] = [1]\n")
@@ -100,6 +105,13 @@ def test_the_reading_of_code_finds_what_is_hidden_in_other_modules(tmp_path, mon
     assert published(reached(table, "measure", {}))
     table.write_text("PUBLISHED = 1\ndef measure():\n    return 2\n\ndef run():\n    return PUBLISHED, measure()\n")
     assert not published(reached(table, "measure", {}))
+
+
+def test_the_reading_of_code_goes_beyond_the_benchmarks():
+    printed = published(reached(HOME / "speakingfaces_table2.py", "run", {}))
+    assert (PRINTED / "speakingfaces.py", "TABLE_2") in printed, "no name with PUBLISHED in it"
+    models = reached(HOME / "speakingfaces_table4.py", "measure", {})
+    assert any(path.is_relative_to(HOUSE / "models") for path, _ in models)
 
 
 def test_table_4_is_read_to_its_end():
