@@ -80,7 +80,7 @@ def _there(folder: Folder, kinds: tuple[Kind, ...]) -> list[Kind]:
 
 
 def scores(error: OwnError) -> dict[str, Measured]:
-    """What is told of one judge, in %; intervals where people can be drawn."""
+    """What is told of one judge, in %; of `same refused` and `different accepted` no interval."""
     table = error.table
     found = {}
     for name, share in error.shares.items():

@@ -8,8 +8,8 @@ from .folder_card import FolderCard
 from .table import Table
 
 REMARKS = (
-    "measured: with the checkpoints and judges that were there; 95 %: bootstrap over people; protocol: digest of the "
-    "sample keys or trials, equal digests are comparable",
+    "measured: with the checkpoints and judges that were there; 95 %: bootstrap over people, - where too few people or "
+    "all alike leave no width; protocol: digest of the sample keys or trials, equal digests are comparable",
     "not measured: the command that would measure it stands beside it",
     "* marks a published number that contradicts its own paper; the reason stands below the table",
 )

@@ -29,6 +29,13 @@ class Measured:
     exact: bool = False
     """A count, with nothing to estimate: no interval is told."""
 
+    @property
+    def told_interval(self) -> Interval | None:
+        """The interval; None of what is exact, and where both ends are one: too few people, or all of them alike."""
+        width = self.interval.high - self.interval.low
+        told = not self.exact and width > 1e-9 * max(1.0, abs(self.value))
+        return self.interval if told else None
+
 
 @dataclass(frozen=True)
 class Row:
@@ -61,8 +68,8 @@ class Row:
         if found is None:
             return [*self.labels, published, "not measured", *[""] * 6]
         off = "" if self.difference is None else f"{self.difference:+,.{self.digits}f}"
-        between = f"{self.shown(found.interval.low)}..{self.shown(found.interval.high)}"
-        between = "exact" if found.exact else between
+        told = found.told_interval
+        between = f"{self.shown(told.low)}..{self.shown(told.high)}" if told else "exact" if found.exact else "-"
         seeds = f"{found.seeds} of {self.seeds_of}" if self.seeds_of else str(found.seeds)
         people = f"{found.count} of {found.groups} people"
         width = "" if found.spread is None else self.shown(found.spread)
@@ -215,4 +222,6 @@ def piped(lines: Sequence[Sequence[str]]) -> list[str]:
 def _plain(row: Row) -> dict[str, Any]:
     found = asdict(row)
     del found["labels"]
+    if row.measured and not row.measured.told_interval:
+        found["measured"]["interval"] = None
     return found | {"difference": row.difference}
