@@ -15,6 +15,7 @@ from ..loaders.durable import write_bytes
 from ..loaders.folder import Folder
 from ..loaders.statistics import dataset_of
 from .core.catalogue import entries
+from .core.face_field import face_words
 
 TITLE = "The trainings that the tables measure"
 APART = "trains: `facevox bench train --short --data O --out W`"
@@ -92,12 +93,17 @@ def trainings(options: TrainOptions) -> list[list[str]]:
         fits = not one.unfit(dataset_of(folder), folder.configs)
         if fits and (not options.tables or one.name in options.tables):
             found += [line for line in one.trainings if line not in found]
-    return [command(line, options) for line in found]
+    return [command(line, options, folder) for line in found]
 
 
-def command(line: str, options: TrainOptions) -> list[str]:
-    """A training of the catalogue as a whole command; its own --out is a folder below the one that was given."""
+def command(line: str, options: TrainOptions, folder: Folder) -> list[str]:
+    """A training of the catalogue as a whole command, on the faces that the folder has.
+
+    Its own --out is a folder below the one that was given.
+    """
     model, *words = shlex.split(line)
+    named = face_words(model, folder)
+    words += [] if {*named[:1]} & {*words} else named
     out = Path(options.out)
     if "--out" in words:
         at = words.index("--out")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...loaders.folder import Folder
+from ...loaders.statistics import dataset_of
 from ...models.core.checkpoint import restore
 from ...models.core.generating import FACES, FaceGenerator, generated
 from .bench import BenchOptions
-from .judges import ALIGNED, PictureJudge, judge_control, missing, open_judge
+from .catalogue import entries
+from .face_field import face_field, face_words
+from .judges import ALIGNED, WHOLE, PictureJudge, judge_control, missing, open_judge
 from .metrics import Interval, bootstrap, identity_means, ranks, unit
 from .protocol import Protocol
 from .table import Measured, Row, Table
@@ -49,22 +53,23 @@ def drawn_table(
     flags: Mapping[tuple[tuple[str, str], str], str],
 ) -> Table:
     """Published scores beside those that were measured. They are of different judges, so no difference is told."""
-    rows = []
+    folder, rows = Folder(options.data), []
+    build = f"facevox build {dataset_of(folder)} --raw RELEASE --out O --config faces --config voices"
     for one in drawings:
         for score, digits in DIGITS.items():
             value = printed.get(one.labels, {}).get(score)
-            out = options.runs or "W"
-            command = f"facevox train {one.training} --data {options.data} --out {out}".replace("{out}", str(out))
+            command = _training(one, title, folder, options)
             if score == "VGGFace Score":
                 command = ""
-            command = command if one.run else "facevox bench list"
+            command = command if one.run else build
             measured = found.get((one.labels, score))
             if one.run or value is not None:
                 flag = flags.get((one.labels, score), "")
                 row = Row((*one.labels, score), value, measured, command, digits=digits, comparable=False, flag=flag)
                 rows.append(row)
-    folder = Folder(options.data)
+    absent = missing(options.judge)
     notes = (
+        *((f"{options.judge}: {absent}, so no drawn face is judged; give another --judge",) if absent else ()),
         f"VGGFace Score: {VGGFACE} judges it, whose weights are not shipped; no command here measures it yet",
         f"judge: {options.judge}; the paper's is FaceNet trained on VGGFace2, against which SF2F is also trained, so "
         "no difference is told",
@@ -74,9 +79,19 @@ def drawn_table(
         "the paper averages ten random crops; here every recording is drawn once, so nothing but the people is sampled",
     )
     judged = any(one.measured and not one.measured.exact for one in rows)
-    controls = (judge_control(options.judge, *_real(folder, _judge(options))),) if judged else ()
+    controls = (judge_control(options.judge, *_real(folder, options)),) if judged else ()
     facts = {"folder": folder.digest, "judge": options.judge}
     return Table(title, COLUMNS, tuple(rows), notes, facts, controls=controls, tested=(SPLIT,))
+
+
+def _training(one: Drawing, title: str, folder: Folder, options: BenchOptions) -> str:
+    """What trains a row; where that is done and the judge is missing, what measures it once the judge is there."""
+    out = options.runs or "W"
+    if options.runs and missing(options.judge) and any((Path(out) / one.run).glob("seed*/best.pt")):
+        name = next(entry.name for entry in entries() if entry.title == title)
+        return f"facevox bench {name} --data {options.data} --runs {out} --judge {options.judge}"
+    words = ("facevox train", one.training, *face_words(one.training.split(" ")[0], folder))
+    return f"{' '.join(words)} --data {options.data} --out {out}".replace("{out}", str(out))
 
 
 # --- measuring ---
@@ -94,8 +109,8 @@ def score_drawings(
     found = guessed(folder, [one for one in drawings if not one.run])
     if not there or missing(options.judge):
         return found
-    judge = _judge(options)
-    people, truth = identity_means(*_real(folder, judge))
+    judge = _judge(folder, options)
+    people, truth = identity_means(*_real(folder, options))
     for one, checkpoints in there.items():
         seeds = []
         for path in checkpoints:
@@ -107,8 +122,10 @@ def score_drawings(
     return found
 
 
-def _judge(options: BenchOptions) -> PictureJudge:
-    return open_judge(options.judge, ALIGNED, options.as_published)
+def _judge(folder: Folder, options: BenchOptions) -> PictureJudge:
+    """The judge, told where the face lies in this folder's crops; drawn faces lie as those they were trained on."""
+    box = WHOLE if face_field(folder) == "face.webp" else ALIGNED
+    return open_judge(options.judge, box, options.as_published)
 
 
 def guessed(folder: Folder, drawings: Iterable[Drawing]) -> dict[tuple[tuple[str, str], str], Measured]:
@@ -154,15 +171,22 @@ def _summary(seeds: list[NDArray[np.float64]], seed: int, digest: str) -> Measur
     return Measured(float(values.mean()), len(values), len(values), interval, over, len(seeds), digest)
 
 
-def _real(folder: Folder, judge: PictureJudge) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
-    """Vectors of all pictures of the split, one picture in memory at a time, and whose they are."""
+def _real(folder: Folder, options: BenchOptions) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+    """Vectors of all pictures of the split, one picture in memory at a time, and whose they are; judged once."""
+    return _judged(str(folder.path), folder.digest, options.judge, options.as_published)
+
+
+@lru_cache(maxsize=2)
+def _judged(place: str, digest: str, judge: str, as_published: bool) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+    folder = Folder(place)
+    look = _judge(folder, BenchOptions(judge=judge, as_published=as_published))
     voiced = {row["identity"] for row in _rows(folder, "voices")}
     vectors, who = [], []
     for row in _rows(folder, "faces"):
         if row["identity"] in voiced:
             field = next(name for name in FACES if name in {entry["name"] for entry in row["fields"]})
             (sample,) = folder.fetch([row["key"]], [field], config="faces")
-            vectors.append(judge([sample[field]])[0])
+            vectors.append(look([sample[field]])[0])
             who.append(row["identity"])
     return np.array(vectors), np.array(who)
 

@@ -4,8 +4,10 @@ import argparse
 import json
 import shlex
 from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
+import pyarrow as pa
 import pytest
 from facevox.benchmarks import all as every
 from facevox.benchmarks.all import AllOptions, run
@@ -20,6 +22,7 @@ from facevox.cli_bench import GIVEN, add
 
 FOUND = Measured(50.0, 4, 2, Interval(40, 60), None, 1, "0123456789ab")
 GOOD = Table("Good", ("a",), (Row(("1",), None, FOUND),))
+
 
 def test_nothing_trained_is_a_report_of_commands(built, tmp_path, capsys):
     given = ["bench", "all", "--data", str(built["tar"].path), "--runs", str(tmp_path), "--out", str(tmp_path / "R")]
@@ -114,8 +117,8 @@ def test_the_commands_told_are_those_that_were_run(built, tmp_path, monkeypatch)
     report = run(AllOptions((built["tar"].path,), tmp_path / "R", common=common))
     parser = argparse.ArgumentParser()
     add(parser)
-    for command, ran in ((report.command, common), (report.results[0].command, seen[0])):
-        read = parser.parse_args(shlex.split(command)[2:])
+    for told, ran in ((report.command, common), (report.results[0].command, seen[0])):
+        read = parser.parse_args(shlex.split(told)[2:])
         assert {name: str(getattr(read, name)) for name in COMMANDED} == {
             name: str(getattr(ran, name)) for name in COMMANDED
         }
@@ -139,13 +142,32 @@ def test_trainings_are_commands_each_once_and_every_model_has_a_short_one(built,
     models = {words[1] for words in found}
     assert "gender" in models
     assert models <= SHORT.keys()
-    assert command("gender --mode 7 --out frames-5", options)[5] == str(tmp_path / "frames-5")
+    assert command("gender --mode 7 --out frames-5", options, built["tar"])[5] == str(tmp_path / "frames-5")
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [("masked.jpg", ["", "", "--picture masked.jpg"]), ("face.webp", ["--face face.webp", "--face face.webp", ""]),
+     ("face.jpg", ["--face face.jpg", "--face face.jpg", "--picture face.jpg"])],
+)  # fmt: skip
+def test_trainings_read_the_faces_that_the_folder_has(tmp_path, field, words):
+    rows = [{"config": "voices", "fields": [{"name": "voice.flac"}]}, {"config": "faces", "fields": [{"name": field}]}]
+    folder = SimpleNamespace(index=pa.Table.from_pylist(rows))
+    options = TrainOptions("O", tmp_path)
+    plain = {model: command(model, options, SimpleNamespace(index=folder.index.slice(0, 1))) for model in SHORT}
+    for model, added in zip(("sf2f", "voice2face", "vfmr"), words, strict=True):
+        assert command(model, options, folder) == [*plain[model], *added.split()]
+    assert command("gender", options, folder) == plain["gender"]
+    own = command("vfmr --picture origin.jpg", options, folder)
+    assert own == [*plain["vfmr"], "--picture", "origin.jpg"], "a table that names its own is not contradicted"
 
 
 @pytest.mark.slow
 def test_short_trainings_run_through_the_command_line_and_state_their_time(built, tmp_path, monkeypatch):
     monkeypatch.setitem(SHORT, "gender", "--epochs 1 --batch-size 12 --width 0.05")
-    monkeypatch.setattr("facevox.benchmarks.train.trainings", lambda options: [command("gender --mode 3", options)])
+    monkeypatch.setattr(
+        "facevox.benchmarks.train.trainings", lambda options: [command("gender --mode 3", options, built["tar"])]
+    )
     trained = train(TrainOptions(built["tar"].path, tmp_path, short=True, device="cpu"))
     assert trained.passed
     assert (tmp_path / "gender-mode3" / "seed0" / "best.pt").is_file()
