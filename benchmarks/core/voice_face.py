@@ -43,20 +43,28 @@ class Trained:
     model: Vfmr
     folder: str
     """Digest of what it was trained on."""
+    begun: frozenset[str] = frozenset()
+    """Parts that began with weights trained before: voice, face."""
 
     @property
     def options(self) -> VfmrOptions:
         return self.model.options
 
 
-def trained(runs: str | Path) -> list[Trained]:
-    """All joint checkpoints below a folder, as RUNS/vfmr-joint-netvlad-ir50/seed0/best.pt. Raises ValueError."""
-    found = []
-    for path in sorted(Path(runs).glob("vfmr-joint-*/seed*/best.pt")) if runs else ():
+def trained(runs: str | Path, apart: bool = False) -> list[Trained]:
+    """All joint checkpoints below a folder, as RUNS/vfmr-joint-netvlad-ir50/seed0/best.pt.
+
+    `apart`: also those a folder deeper, as RUNS/scale-1/vfmr-joint-.., whose names do not tell what differs. Raises
+    ValueError for another model.
+    """
+    found, name = [], "vfmr-joint-*/seed*/best.pt"
+    paths = [*Path(runs).glob(name), *(Path(runs).glob(f"*/{name}") if apart else ())] if runs else []
+    for path in sorted(paths):
         model, state = restore(path)
         if not isinstance(model, Vfmr) or model.options.stage != "joint":
             raise ValueError(f"{path}: holds another model than its folder's name says")
-        found.append(Trained(path, model, str(state["folder"])))
+        begun = frozenset(piece.split("=")[0] for piece in str(state.get("initial") or "").split(",") if piece)
+        found.append(Trained(path, model, str(state["folder"]), begun))
     return found
 
 
@@ -108,13 +116,14 @@ def _row(vector: torch.Tensor) -> NDArray[np.float32]:
 
 
 def groups(found: Sequence[Trained]) -> list[list[Trained]]:
-    """Seeds of the same options together, those nearest to the paper's default first."""
-    together: dict[VfmrOptions, list[Trained]] = {}
+    """Seeds of the same options and beginnings together, those nearest to the paper's default first."""
+    together: dict[tuple[VfmrOptions, frozenset[str]], list[Trained]] = {}
     for one in found:
-        together.setdefault(one.options, []).append(one)
-    return [
-        together[options] for options in sorted(together, key=lambda options: (len(changes(options)), str(options)))
-    ]
+        together.setdefault((one.options, one.begun), []).append(one)
+    return sorted(
+        together.values(),
+        key=lambda seeds: (len(changes(seeds[0].options)), -len(seeds[0].begun), str(seeds[0].options)),
+    )
 
 
 def changes(options: VfmrOptions) -> dict[str, object]:

@@ -2,14 +2,18 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from facevox.benchmarks import vfmr_table1
 from facevox.benchmarks.core.bench import BenchOptions, run
-from facevox.benchmarks.core.voice_face import embedded, groups, role, trained
+from facevox.benchmarks.core.voice_face import Trained, embedded, groups, role, trained
+from facevox.benchmarks.vfmr_table8 import config_of
 from facevox.loaders.folder import Folder
+from facevox.loaders.rows import Rows
 from facevox.models.core.checkpoint import restore
 from facevox.models.core.train import TrainOptions, fit
 from facevox.models.vfmr import VfmrOptions
@@ -124,3 +128,62 @@ def test_misprints_carry_their_flag_and_t_is_computed(options):
 def test_a_network_of_another_folder_is_refused(options, built):
     with pytest.raises(ValueError, match="trained on a folder of digest"):
         run("vfmr_table3", replace(options, data=built["tar"].path))
+
+
+def test_ablations_are_found_and_those_of_the_paper_named(options):
+    table = run("vfmr_table8", options)
+    measured = {row.labels for row in table.rows if row.measured}
+    assert {labels[:3] for labels in measured} == {
+        ("split index_mod10", "another", "face_network small, freeze_voice False, begun with nothing")
+    }
+    text = table.text()
+    assert "--out" in text and "--scale 512 --initial voice=V/best.pt,face=F/best.pt" in text
+    assert "10.67*" in text and "SE-ResNet50 outperforms" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "begun", "scale", "row"),
+    [
+        ({}, {"voice", "face"}, 1.0, ("default", "-")),
+        ({"voice_width": 0.5, "lr": 1.0}, {"voice", "face"}, 1.0, ("default", "-")),
+        ({}, {"voice", "face"}, 1.1, ("preprocessing", "MTCNN 1.1")),
+        ({"face_network": "table2"}, {"voice", "face"}, 1.0, ("default", "-")),
+        ({"face_network": "se_ir50"}, {"voice", "face"}, 1.0, ("network", "SE-ResNet50")),
+        ({"freeze_voice": False, "freeze_face": True}, {"voice", "face"}, 1.0, ("CNN frozen", "face")),
+        ({}, {"voice"}, 1.0, ("trained before", "face none, voice VoxCeleb2")),
+        ({"freeze_voice": False}, set(), 1.0, ("trained before", "none")),
+        ({"scale": 2.0}, {"voice", "face"}, 1.1, ("another", "scale 2.0, boxes 1.1, begun with face and voice")),
+    ],
+)
+def test_which_ablation_a_network_is(changes, begun, scale, row):
+    model = SimpleNamespace(options=VfmrOptions(**changes))
+    one = Trained(Path("best.pt"), model, "digest", frozenset(begun))
+    assert config_of(one, pa.table({"box_scale": [scale, None]})) == row
+
+
+def test_distances_by_face_network_equal_plain_ones(people, options):
+    table = run("vfmr_figure9", options)
+    found = {row.labels: row.measured for row in table.rows if row.measured}
+    assert set(found) == {("small", what) for what in ("positive", "negative", "negative less positive")}
+    vectors = [embedded(one, people, options) for one in trained(options.runs)]
+    plain = []
+    for one in vectors:
+        gaps = np.linalg.norm(one.voices.values[:, None] - one.faces.values[None], axis=2) / 128
+        own = one.voices.identities[:, None] == one.faces.identities[None]
+        each = [one.voices.identities == name for name in one.people]
+        plain.append([np.mean([gaps[who][pairs[who]].mean() for who in each]) for pairs in (own, ~own)])
+    positive, negative = np.mean(plain, axis=0)
+    assert found["small", "positive"].value == pytest.approx(positive, abs=1e-5)
+    assert found["small", "negative"].value == pytest.approx(negative, abs=1e-5)
+    assert sum(table.figures[0].curves[1].y) == pytest.approx(100)
+
+
+def test_table_1_counts_by_set_and_gender():
+    listed = [("a", "m", "vox1", "voices"), ("a", "m", "vox1", "faces"), ("b", "f", "vox1", "faces")]
+    columns = dict(zip(("identity", "gender", "subset", "config"), zip(*listed, strict=True), strict=True))
+    rows = Rows({name: list(values) for name, values in columns.items()}, ("voices", "faces"))
+    found = {key: one.value for key, one in vfmr_table1.measure(rows, "vox_vgg", "digest").items()}
+    assert {key[0] for key in found} == {"Vox-VGG-1"}
+    assert found["Vox-VGG-1", "male", "utterances"] == found["Vox-VGG-1", "female", "images"] == 1
+    assert found["Vox-VGG-1", "female", "utterances"] == 0
+    assert (found["Vox-VGG-1", "total", "identities"], found["Vox-VGG-1", "total", "images"]) == (2, 2)
