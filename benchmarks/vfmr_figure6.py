@@ -7,7 +7,8 @@ from .core.voice_face_scores import Scores
 
 TITLE = "VFMR, Figure 6: 1:n matching in %"
 DATASETS = ("vox_vgg", "chinese_vf", "hq_voxceleb")
-NEEDS = "configs voices and faces, checkpoints of `facevox train vfmr` (stage joint)"
+CONFIGS = ("voices", "faces")
+NEEDS = "checkpoints of `facevox train vfmr` (stage joint)"
 TRAININGS = ("vfmr --stage joint --no-freeze-voice",)
 SIZES = tuple(range(2, 11))
 PUBLISHED = {
@@ -23,11 +24,14 @@ def run(options: BenchOptions) -> Table:
     """Measure what the folder is about. Raises ValueError, FolderError."""
     folder, about, scores = measured_folder(options)
     found = measure(scores) if scores else {}
+    comparable = scores is None or scores.as_published
     printed = PUBLISHED.get(about, {})
-    needed = command(about, options)
-    rows = [Row((about, f"1:{n}"), printed.get(n), found.get(n), needed, digits=2) for n in SIZES]
+    needed = command(about, options, "vfmr_figure6")
+    rows = [
+        Row((about, f"1:{n}"), printed.get(n), found.get(n), needed, digits=2, comparable=comparable) for n in SIZES
+    ]
     rows += [
-        Row((model, f"1:{n}"), value, None, command(model, options), digits=2)
+        Row((model, f"1:{n}"), value, None, command(model, options, "vfmr_figure6"), digits=2)
         for model, values in PUBLISHED.items()
         for n, value in values.items()
         if model != about
@@ -35,7 +39,8 @@ def run(options: BenchOptions) -> Table:
     facts = {"folder": folder.digest, "about": about, "protocol": options.protocol, "seed": options.seed}
     notes = (*(scores.notes() if scores else ()), "1:n over all people alike, so that 1:2 is not that of Table 3")
     outcomes = (scores.outcomes((about, "1:2"), SPLIT),) if scores else ()
-    return Table(TITLE, ("model", "what"), tuple(rows), notes, facts, (_figure(about, found),), outcomes=outcomes)
+    leakage, figures = scores.leakage if scores else (), (_figure(about, found),)
+    return Table(TITLE, ("model", "what"), tuple(rows), notes, facts, figures, outcomes=outcomes, controls=leakage)
 
 
 def _figure(about: str, found: dict[int, Measured]) -> Figure:

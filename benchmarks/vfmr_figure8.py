@@ -9,7 +9,8 @@ from .core.voice_face_scores import Scores
 
 TITLE = "VFMR, Figure 8: individual test, identities by their 1:2 accuracy"
 DATASETS = ("vox_vgg", "chinese_vf", "hq_voxceleb")
-NEEDS = "configs voices and faces, checkpoints of `facevox train vfmr` (stage joint)"
+CONFIGS = ("voices", "faces")
+NEEDS = "checkpoints of `facevox train vfmr` (stage joint)"
 TRAININGS = ("vfmr --stage joint --no-freeze-voice",)
 BELOW, ABOVE, MEAN = "identities below 60 %, in %", "identities above 75 %, in %", "mean accuracy, %"
 HARDEST = 20
@@ -22,16 +23,18 @@ def run(options: BenchOptions) -> Table:
     """Measure what the folder is about and set it beside the paper. Raises ValueError, FolderError."""
     folder, about, scores = measured_folder(options)
     found = measure(scores) if scores else {}
+    comparable = scores is None or scores.as_published
     rows = [
         Row((model, what), PUBLISHED.get((model, what)), found.get(what) if model == about else None,
-            command(model, options), digits=2)
+            command(model, options, "vfmr_figure8"), digits=2, comparable=comparable)
         for model in dict.fromkeys(("VFMR1", about))
         for what in (BELOW, ABOVE, MEAN)
     ]  # fmt: skip
     facts = {"folder": folder.digest, "about": about, "seed": options.seed}
     notes = (*scores.notes(), *hardest(scores)) if scores else ()
     outcomes = (scores.outcomes((about, "1:2"), SPLIT),) if scores else ()
-    return Table(TITLE, ("model", "what"), tuple(rows), notes, facts, outcomes=outcomes)
+    leakage = scores.leakage if scores else ()
+    return Table(TITLE, ("model", "what"), tuple(rows), notes, facts, outcomes=outcomes, controls=leakage)
 
 
 # --- measuring: nothing below knows what the paper printed ---

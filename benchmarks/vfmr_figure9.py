@@ -16,7 +16,8 @@ from .core.voice_face import SPLIT, embedded, groups, trained
 
 TITLE = "VFMR, Figure 9: distances of voices to own faces and to others', on a sphere of radius 1"
 DATASETS = ("vox_vgg", "chinese_vf", "hq_voxceleb")
-NEEDS = "configs voices and faces, checkpoints of `facevox train vfmr` (stage joint), one for each face network"
+CONFIGS = ("voices", "faces")
+NEEDS = "checkpoints of `facevox train vfmr` (stage joint), one for each face network"
 TRAININGS = ("vfmr --stage joint --no-freeze-voice",)
 NETWORKS = {"ir50": "LResNet50", "se": "SE-ResNet50", "vgg_m": "VGG-M", "dimnet": "DIMNet"}
 POSITIVE, NEGATIVE, GAP = "positive", "negative", "negative less positive"

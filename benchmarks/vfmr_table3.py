@@ -8,7 +8,8 @@ from .core.voice_face_scores import Scores
 
 TITLE = "VFMR, Table 3: 1:2 matching and retrieval (mAP) in %"
 DATASETS = ("vox_vgg", "chinese_vf", "hq_voxceleb")
-NEEDS = "configs voices and faces, checkpoints of `facevox train vfmr` (stage joint)"
+CONFIGS = ("voices", "faces")
+NEEDS = "checkpoints of `facevox train vfmr` (stage joint)"
 TRAININGS = ("vfmr --stage joint --no-freeze-voice",)
 MATCHING, RETRIEVAL, AREA = "1:2", "mAP", "AUC"
 MISPRINT = "its printed T does not follow from its printed n, see the notes on T"
@@ -48,27 +49,24 @@ def run(options: BenchOptions) -> Table:
     """Measure what the folder is about and set it beside the paper. Raises ValueError, FolderError."""
     folder, about, scores = measured_folder(options)
     found = measure(scores) if scores else {}
-    rows = [_row(key, found if key[0] == about else {}, options) for key in PUBLISHED]
-    if not any(key[0] == about for key in PUBLISHED):
-        people = str(len(scores.seeds[0].people)) if scores else "-"
-        rows += [
-            Row((about, people, what), None, found.get(what), command(about, options), digits=2)
-            for what in (MATCHING, RETRIEVAL)
-        ]
-    people = str(len(scores.seeds[0].people)) if scores else "-"
-    rows.append(Row((about, people, AREA), None, found.get(AREA), command(about, options), digits=2))
+    comparable = scores is None or scores.as_published
+    rows = [_row(key, found if key[0] == about else {}, options, comparable) for key in PUBLISHED]
+    own = [] if any(key[0] == about for key in PUBLISHED) else [MATCHING, RETRIEVAL]
+    needed = command(about, options, "vfmr_table3")
+    rows += [Row((about, "-", what), None, found.get(what), needed, digits=2) for what in (*own, AREA)]
     notes = [_confidence(name) for name in PUBLISHED_T] + (scores.notes() if scores else [])
     facts = {"folder": folder.digest, "about": about, "protocol": options.protocol, "seed": options.seed}
+    people = next((key[1] for key in PUBLISHED if key[0] == about), "-")
     outcomes = (scores.outcomes((about, people, MATCHING), SPLIT),) if scores else ()
     controls = tuple(scores.controls(f"{about}, 1:2")) if scores else ()
-    columns = ("method", "test people", "what")
+    columns = ("method", "test people published", "what")
     return Table(TITLE, columns, tuple(rows), tuple(notes), facts, outcomes=outcomes, controls=controls)
 
 
-def _row(key: tuple[str, str, str], found: dict[str, Measured], options: BenchOptions) -> Row:
+def _row(key: tuple[str, str, str], found: dict[str, Measured], options: BenchOptions, comparable: bool) -> Row:
     value, flag = PUBLISHED[key]
-    needed = command(key[0], options) if key[0].startswith("VFMR") else ""
-    return Row(key, value, found.get(key[2]), needed, digits=2, flag=flag)
+    needed = command(key[0], options, "vfmr_table3") if key[0].startswith("VFMR") else ""
+    return Row(key, value, found.get(key[2]), needed, digits=2, comparable=comparable, flag=flag)
 
 
 def _confidence(name: str) -> str:

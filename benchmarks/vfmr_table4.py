@@ -2,12 +2,13 @@
 
 from .core.bench import BenchOptions
 from .core.table import Measured, Row, Table
-from .core.voice_face import command, measured_folder
+from .core.voice_face import SPLIT, command, measured_folder
 from .core.voice_face_scores import Scores
 
 TITLE = "VFMR, Table 4: joint 1:2 matching and joint retrieval (mAP) in %"
 DATASETS = ("vox_vgg", "chinese_vf", "hq_voxceleb")
-NEEDS = "configs voices and faces, checkpoints of `facevox train vfmr` (stage joint)"
+CONFIGS = ("voices", "faces")
+NEEDS = "checkpoints of `facevox train vfmr` (stage joint)"
 TRAININGS = ("vfmr --stage joint --no-freeze-voice",)
 MATCHING, RETRIEVAL = "1:2", "mAP"
 JOINED = (1, 5, 10, 15, 20, 30)
@@ -34,18 +35,22 @@ def run(options: BenchOptions) -> Table:
     """Measure what the folder is about and set it beside the paper. Raises ValueError, FolderError."""
     folder, about, scores = measured_folder(options)
     found = measure(scores) if scores else {}
+    comparable = scores is None or scores.as_published
     rows = []
     own = [(about, *key) for key in found if (about, *key) not in PUBLISHED]
     for model, what, voices, faces in (*PUBLISHED, *own):
         key = (model, what, voices, faces)
         measured = found.get(key[1:]) if model == about else None
-        needed = "" if model == "Random" else command(model, options)
+        needed = "" if model == "Random" else command(model, options, "vfmr_table4")
         labels = (model, what, str(voices), str(faces))
-        rows.append(Row(labels, PUBLISHED.get(key), measured, needed, digits=2, flag=PUBLISHED_FLAGS.get(key, "")))
+        flag = PUBLISHED_FLAGS.get(key, "")
+        rows.append(Row(labels, PUBLISHED.get(key), measured, needed, digits=2, comparable=comparable, flag=flag))
     facts = {"folder": folder.digest, "about": about, "protocol": options.protocol, "seed": options.seed}
     notes = (UNSTEADY, *(scores.notes() if scores else ()), *(chances(scores) if scores else ()))
     columns = ("model", "what", "voices joined", "faces joined")
-    return Table(TITLE, columns, tuple(rows), notes, facts)
+    controls = tuple(scores.controls(f"{about}, 1:2")) if scores else ()
+    tested = (SPLIT,) if scores else ()
+    return Table(TITLE, columns, tuple(rows), notes, facts, tested=tested, controls=controls)
 
 
 # --- measuring: nothing below knows what the paper printed ---

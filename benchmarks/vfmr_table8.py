@@ -14,7 +14,8 @@ from .core.voice_face_scores import Scores
 
 TITLE = "VFMR, Table 8: ablations, matching and retrieval (mAP) in %"
 DATASETS = ("vox_vgg", "chinese_vf", "hq_voxceleb")
-NEEDS = "configs voices and faces, checkpoints of `facevox train vfmr` (stage joint), in a folder of --runs each"
+CONFIGS = ("voices", "faces")
+NEEDS = "checkpoints of `facevox train vfmr` (stage joint), in a folder of --runs each"
 TRAININGS = ("vfmr --stage joint --no-freeze-voice",)
 COLUMNS = ("1:2", "1:3", "1:4", "Male", "Female", "mAP")
 Config = tuple[str, str]

@@ -7,7 +7,8 @@ from .core.voice_face_scores import Scores
 
 TITLE = "VFMR, Tables 5 and 6: 1:2, 1:3, 1:4, of one gender, and retrieval (mAP) in %"
 DATASETS = ("vox_vgg", "chinese_vf", "hq_voxceleb")
-NEEDS = "configs voices and faces, checkpoints of `facevox train vfmr` (stage joint)"
+CONFIGS = ("voices", "faces")
+NEEDS = "checkpoints of `facevox train vfmr` (stage joint)"
 TRAININGS = ("vfmr --stage joint --no-freeze-voice",)
 COLUMNS = ("1:2", "1:3", "1:4", "Male", "Female", "mAP")
 PUBLISHED = {
@@ -26,13 +27,15 @@ def run(options: BenchOptions) -> Table:
     """Measure what the folder is about and set it beside the paper. Raises ValueError, FolderError."""
     folder, about, scores = measured_folder(options)
     found = measure(scores) if scores else {}
+    comparable = scores is None or scores.as_published
     rows = []
     for model in dict.fromkeys((*PUBLISHED, about)):
         for at, column in enumerate(COLUMNS):
             value = PUBLISHED[model][at] if model in PUBLISHED else None
             measured = found.get(column) if model == about else None
             flag = PUBLISHED_FLAGS.get((model, column), "")
-            rows.append(Row((model, column), value, measured, command(model, options), digits=2, flag=flag))
+            needed = command(model, options, "vfmr_tables5_6")
+            rows.append(Row((model, column), value, measured, needed, digits=2, comparable=comparable, flag=flag))
     facts = {"folder": folder.digest, "about": about, "protocol": options.protocol, "seed": options.seed}
     notes = tuple(scores.notes()) if scores else ()
     outcomes = (scores.outcomes((about, "1:2"), SPLIT),) if scores else ()

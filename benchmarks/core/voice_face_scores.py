@@ -34,6 +34,12 @@ class Scores:
     """exact, or paper: 1,000 batches, 10,000 tuples."""
     device: str = "auto"
     seed: int = 0
+    told: tuple[str, ...] = ()
+    """In words, whose numbers they are: the networks, the people."""
+    as_published: bool = True
+    """Whether networks and training are the paper's, so that a difference from its numbers means something."""
+    leakage: tuple[Control, ...] = ()
+    """Of networks that were trained on another folder."""
 
     @cached_property
     def digest(self) -> str:
@@ -192,6 +198,7 @@ class Scores:
         oracle = pair_matching(replace(first, voices=voices, faces=faces), "cosine", self.device).accuracy()
         words = f"{100 * chance:.2f} % with shuffled faces, 50.00 % by formula"
         return [
+            *self.leakage,
             Control("chance", about, words, abs(chance - 0.5) <= TOLERATED * error),
             Control("oracle", about, f"one vector a person scores {100 * oracle:.2f} %, expected 100", oracle == 1),
         ]
@@ -215,12 +222,19 @@ class Scores:
         if self.protocol == "paper":
             drawn = STEPS * 3072
             sure = f"T = {confidence(people, drawn):.1f} of {people} identities and n = {drawn:,}"
-            return [f"trials drawn as published, seed {self.seed}: {STEPS:,} batches, {TUPLES:,} tuples; {sure}"]
+            return [
+                f"1:2 and 1:n of trials drawn as published, seed {self.seed}: {STEPS:,} batches, {TUPLES:,} tuples; "
+                f"{sure}",
+                f"mAP of one gallery for each person, asked by {PAPER_VOICES} voices; of one gender, AUC and "
+                "individuals exactly, as with --protocol exact",
+                *self.told,
+            ]
         sure = f"T = {confidence(people, pairs.triplets):.1f} of {people} identities and n = {pairs.triplets:,}"
         return [
             f"1:2, 1:n, AUC exact: all {pairs.triplets:,} triplets, all choices of others; nothing of these is "
             f"sampled, so that their intervals are about people alone. {sure}",
             *self.drawn_notes(),
+            *self.told,
         ]
 
 

@@ -1,5 +1,6 @@
 """VFMR's tables on a tiny network: what the folder is about is measured, all else says how it would be."""
 
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,9 +10,24 @@ import pyarrow as pa
 import pytest
 import torch
 from facevox.benchmarks import vfmr_table1
+from facevox.benchmarks.core import voice_face
 from facevox.benchmarks.core.bench import BenchOptions, run
-from facevox.benchmarks.core.voice_face import Trained, embedded, groups, role, trained
+from facevox.benchmarks.core.catalogue import entry
+from facevox.benchmarks.core.voice_face import (
+    Trained,
+    as_published,
+    command,
+    embedded,
+    groups,
+    networks_told,
+    people_told,
+    picture_of,
+    role,
+    trained,
+    trained_elsewhere,
+)
 from facevox.benchmarks.vfmr_table8 import config_of
+from facevox.loaders.comparison import FORGED
 from facevox.loaders.folder import Folder
 from facevox.loaders.rows import Rows
 from facevox.models.core.checkpoint import restore
@@ -91,6 +107,7 @@ def test_the_row_of_the_folder_is_measured(name, protocol, options):
         ("vfmr2", "vox1", "VFMR2"),
         ("sh", "vox2", "VFMR1 (SH)"),
         ("sh", "vox1", "VFMR2 (SH)"),
+        ("sh", "", "split sh"),
         ("vfmr3", "", "VFMR3"),
         ("vfmr4 fold 3", "", "VFMR4"),
         ("pins", "vox1", "split pins"),
@@ -98,6 +115,90 @@ def test_the_row_of_the_folder_is_measured(name, protocol, options):
 )
 def test_which_row_a_folder_is_about(rule, subset, row):
     assert role(pa.table({"split_rule": [rule] * 2, "subset": [subset] * 2})) == row
+
+
+def test_seen_and_heard_of_both_sets_or_of_another_collection_is_no_row_of_the_paper():
+    assert role(pa.table({"split_rule": ["sh"] * 2, "subset": ["vox1", "vox2"]})) == "split sh"
+    assert role(pa.table({"split_rule": ["sh"] * 2})) == "split sh"
+
+
+def test_faces_are_read_from_the_field_that_the_folder_has(people, options):
+    one, _ = groups(trained(options.runs))[0]
+    model = copy(one.model)
+    model.options = replace(model.options, picture="face.webp")
+    found, own = (embedded(each, people, options) for each in (replace(one, model=model), one))
+    assert np.array_equal(found.faces.values, own.faces.values)
+    assert picture_of(people, "origin.jpg") == "origin.jpg"
+
+
+def test_commands_train_on_what_the_row_was_trained_on(options):
+    assert "--picture masked.jpg" in command("this folder", options)
+    assert "build chinese_vf --splits vfmr4 --raw R --out O; facevox train vfmr --data O" in command("VFMR4", options)
+    assert "--picture face.jpg" in command("VFMR4", options)
+    third = command("VFMR3", options, "vfmr_table4")
+    assert third.startswith("facevox build vox_vgg --splits vfmr1 --raw R --out O; facevox train vfmr --data O")
+    measures = f"facevox bench vfmr_table4 --data P --runs {options.runs}"
+    assert third.endswith(f"facevox build chinese_vf --splits vfmr3 --raw C --out P; {measures}")
+
+
+def test_what_was_measured_is_told_and_other_trainings_are_not_compared(options):
+    one, _ = groups(trained(options.runs))[0]
+    told = " ".join(networks_told([one]))
+    assert (
+        f"measured: {one.path}; faces by small of width 0.1, voices by netvlad of width 0.05, begun with noth" in told
+    )
+    assert "not the paper's training, so that no difference is told: changed are " in told
+    assert "face_network small" in told
+    assert not as_published(one)
+    text = run("vfmr_figure6", options).text()
+    assert told.split(";")[0] in text
+    assert FORGED in text
+
+
+def test_the_papers_own_training_is_compared(options):
+    one, _ = groups(trained(options.runs))[0]
+    model = copy(one.model)
+    model.options = VfmrOptions(picture="face.jpg")
+    assert as_published(replace(one, model=model, begun=frozenset({"voice", "face"})))
+    assert not as_published(replace(one, model=model, begun=frozenset({"voice"})))
+
+
+def test_people_of_another_training_are_looked_for(people, options, monkeypatch):
+    one, _ = groups(trained(options.runs))[0]
+    control = trained_elsewhere(one, people)
+    assert control.passed
+    assert "0 of 4 people occur in both" in control.words
+    monkeypatch.setattr(voice_face, "SPLIT", "train")
+    control = trained_elsewhere(one, people)
+    assert not control.passed
+    assert "people occur in both, as " in control.words
+    control = trained_elsewhere(replace(one, folder="0" * 64), people)
+    assert not control.passed
+    assert "not checked" in control.words
+
+
+def test_who_is_left_out_is_told():
+    rows = [("voices", "a"), ("faces", "a"), ("voices", "b"), ("voices", "c"), ("faces", "d")]
+    index = pa.table(
+        {
+            "split": ["test"] * 5,
+            "config": [config for config, _ in rows],
+            "identity": [name for _, name in rows],
+            "split_rule": ["vfmr4 fold 3"] * 5,
+        }
+    )
+    told = people_told(index)
+    assert "left out: 2 people with voices and no faces, as b" in told
+    assert "left out: 1 people with faces and no voices, as d" in told
+    assert "vfmr4 fold 3 alone; the paper's number is the mean of five folds (--fold 0 to 4)" in told
+
+
+@pytest.mark.parametrize(
+    "name", ["vfmr_table3", "vfmr_table4", "vfmr_tables5_6", "vfmr_table8", "vfmr_figure6", "vfmr_figure9"]
+)
+def test_a_folder_without_voices_is_no_folder_for_these_tables(name):
+    assert "it reads config voices" in entry(name).unfit("vox_vgg", ["rcgan"])
+    assert not entry(name).unfit("vox_vgg", ["voices", "faces"])
 
 
 @pytest.mark.parametrize("name", ["vfmr_figure6", "vfmr_figure8"])

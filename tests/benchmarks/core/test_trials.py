@@ -102,6 +102,18 @@ def test_batches_are_three_to_one_and_half_of_one_gender():
     assert trials.digest == draw_batches(embeddings, 40).digest != draw_batches(embeddings, 40, seed=1).digest
 
 
+def test_batches_of_another_size_are_counted_by_what_they_hold():
+    embeddings = made(3, 2, 3)
+    people, rows = embeddings.people[:2], []
+    for _ in range(2):
+        rows.append((list(people), ["v0", "v2"], ["f0", "f1", "f2", "f3", "f4", "f5"]))
+    answered = Asked(embeddings).batches(Trials.of("t", "batches", rows))
+    assert (answered.each, answered.trials) == (9, 2 * 2 * 9)
+    rows.append((list(embeddings.people), ["v0", "v2", "v4"], ["f0", "f3", "f6"]))
+    with pytest.raises(ValueError, match="batches of 2 people, 2 voices, 6 faces; 3 people, 3 voices, 3 faces; exp"):
+        Asked(embeddings).batches(Trials.of("t", "batches", rows))
+
+
 @pytest.mark.parametrize(
     ("people", "triplets", "printed"),
     [(189, 10_000, -239), (1251, 30_720_000, 3725), (189, 3_072_000, 842)],
