@@ -38,8 +38,8 @@ VOICE = Training(
 FACE = Training(
     "face", "vfmr", ("--stage", "face", "--batch-size", "16", "--epochs", "12", "--lr-steps", "80", *TWO, *BRIEF)
 )
-ONE = ("--voices", "1", "--faces", "1", "--lr-steps", "75", "--network-lr", "1e-3")
-JOINT = Training("joint", "vfmr", ("--initial", "voice={voice}", "--batch-size", "60", "--epochs", "38", *ONE, *BRIEF))
+ONE = ("--voices", "1", "--faces", "1", "--lr-steps", "300", "--network-lr", "1e-3")
+JOINT = Training("joint", "vfmr", ("--initial", "voice={voice}", "--batch-size", "60", "--epochs", "150", *ONE, *BRIEF))
 """The face network begins fresh: what tells people apart hides what their voices go with."""
 UNSEEN = ("validation", "test")
 """No checkpoint was chosen by the validation people: training does not look at them."""
