@@ -9,6 +9,7 @@ EPILOG = """examples:
   facevox bench speakingfaces_table4 --data O --runs W --slices   also by gender, age, position, .. and largest gaps
   facevox bench train --short --data O --out W          train what the tables need, small: minutes, its time is told
   facevox bench all --data O --runs W --out R           every table, one report: R/report.html, .md, .json
+  facevox bench matching --vectors A.npz,B.npz          two models' vectors (--vectors-out): a paired test
   facevox bench learn --out W                           do the models learn? on made-up people, from forge to score
 
 A row without its checkpoint is "not measured", with the command that trains it. Under every table stand its controls:
@@ -27,6 +28,9 @@ GIVEN = (
     "metric",
     "tolerance",
     "judge",
+    "trials",
+    "vectors",
+    "vectors_out",
     "people",
     "each",
     "triplets",
@@ -56,6 +60,16 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--judge", default="dlib", help="of made faces: dlib, inception-2015 or vfmr:CHECKPOINT")
     parser.add_argument("--format", choices=("text", "markdown", "json"), default="text", help="how to print it")
     _add_recognition(parser.add_argument_group("recognition, which needs no --data"))
+    space = parser.add_argument_group("VFMR's tables and matching")
+    space.add_argument(
+        "--vectors-out", default="", help="folder: keep the vectors of voices and faces, one file a seed"
+    )
+    space.add_argument(
+        "--vectors", default="", help="matching, which needs no --data: such files, A.npz or A.npz,B.npz"
+    )
+    space.add_argument(
+        "--trials", default="", help="--protocol paper: folder; trials in it are asked again, others are written there"
+    )
     speed = parser.add_argument_group("matching_speed, which needs no --data")
     speed.add_argument("--people", type=int, default=2000, help="identities that are made up (default: 2000)")
     speed.add_argument("--each", type=int, default=20, help="voices, and faces, of each (default: 20)")

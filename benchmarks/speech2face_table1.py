@@ -43,7 +43,7 @@ def run(options: BenchOptions) -> Table:
     folder = Folder(options.data)
     seeds = {split: _told(folder, split, options) for split in SPLITS}
     found = {split: measure(one, options.seed) for split, one in seeds.items() if one}
-    train = f"facevox train speech2face --data {options.data} --out {options.runs or 'W'}"
+    train = _command(folder, options)
     rows = []
     for (split, source), values in PUBLISHED.items():
         flag = LEAK if split != "train" else ""
@@ -63,6 +63,14 @@ def run(options: BenchOptions) -> Table:
     ]
     facts = {"folder": folder.digest, "seed": options.seed}
     return Table(TITLE, ("split", "source", "score"), tuple(rows), tuple(notes), facts, tested=("test",))
+
+
+def _command(folder: Folder, options: BenchOptions) -> str:
+    index = folder.index
+    networks = index["face_network"].drop_null().to_pylist() if "face_network" in index.column_names else []
+    data, network = (options.data, networks[0]) if networks else ("O", "vggface-vgg16")
+    build = "" if networks else f"facevox build avspeech --raw R --out O --face-network {network}; "
+    return f"{build}facevox train speech2face --data {data} --out {options.runs or 'W'} --face-network {network}"
 
 
 def _told(folder: Folder, split: str, options: BenchOptions) -> list[Told]:

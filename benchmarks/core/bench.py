@@ -30,6 +30,9 @@ class BenchOptions:
     protocol: str = field(
         default="exact", metadata={"help": "all trials there are, or drawn as published", "choices": ("exact", "paper")}
     )
+    trials: str | Path = field(default="", metadata={"help": "folder of trials, asked where they are there"})
+    vectors: str | Path = field(default="", metadata={"help": "matching: files of voices' and faces' vectors"})
+    vectors_out: str | Path = field(default="", metadata={"help": "folder for vectors of voices and faces"})
     limit: int = field(default=0, metadata={"help": "at most this many samples per split (0: all)"})
     embeddings: str | Path = field(default="", metadata={"help": "recognition: table of vectors and labels"})
     gallery: str | Path = field(default="", metadata={"help": "recognition: table to look the others up in"})

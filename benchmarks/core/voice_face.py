@@ -21,11 +21,14 @@ from ...models.vfmr import Vfmr, VfmrOptions
 from .bench import BenchOptions
 from .controls import Control
 from .embeddings import Embeddings, Vectors
+from .sampled import STEPS
 from .voice_face_scores import Scores
 
 SPLIT = "test"
 AT_ONCE = 64
 """Samples that are read together."""
+PAPER_STEPS = {"VFMR1": 10_000}
+"""Batches of the test; all others have 1,000."""
 ROLES = {"vfmr1": "VFMR1", "uu": "VFMR1", "vfmr2": "VFMR2", "vfmr3": "VFMR3", "vfmr4": "VFMR4"}
 """Which model of the paper a folder's split rule is about."""
 SEEN_HEARD = {"vox2": "VFMR1 (SH)", "vox1": "VFMR2 (SH)"}
@@ -167,10 +170,16 @@ def scores(seeds: Sequence[Trained], folder: Folder, options: BenchOptions) -> S
                 "--data the folder it was trained on"
             )
     vectors = [embedded(one, folder, options) for one in seeds]
+    if options.vectors_out:
+        for one, made in zip(seeds, vectors, strict=True):
+            place = Path(options.vectors_out)
+            place.mkdir(parents=True, exist_ok=True)
+            made.save(place / f"{one.path.parent.parent.name}-{one.path.parent.name}.npz")
     metric = "cosine" if seeds[0].options.sphere else "euclidean"
     told = (*networks_told(seeds), *people_told(folder.index))
     seen = tuple(trained_elsewhere(one, folder) for one in seeds if one.folder != folder.digest)
-    own = Scores(vectors, metric, options.protocol, options.device, options.seed)
+    steps, trials = PAPER_STEPS.get(role(folder.index), STEPS), Path(options.trials) if options.trials else None
+    own = Scores(vectors, metric, options.protocol, options.device, options.seed, steps, trials)
     return replace(own, told=told, as_published=as_published(seeds[0]), leakage=seen)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from .protocol import Protocol
 from .retrieval import FACES, REPEATS, Retrieval, retrieval
 from .sampled import STEPS, TUPLES, Asked, draw_batches, draw_tuples
 from .table import Measured
+from .trials import Trials
 
 GENDERS = ("male", "female")
 PAPER_VOICES = 40
@@ -31,9 +33,13 @@ class Scores:
     seeds: Sequence[Embeddings]
     metric: str = "cosine"
     protocol: str = "exact"
-    """exact, or paper: 1,000 batches, 10,000 tuples."""
+    """exact, or paper: `steps` batches, 10,000 tuples."""
     device: str = "auto"
     seed: int = 0
+    steps: int = STEPS
+    """Batches of 1:2 that the paper draws."""
+    trials: Path | None = None
+    """Folder of what is drawn: trials that are there are asked, others are written there."""
     told: tuple[str, ...] = ()
     """In words, whose numbers they are: the networks, the people."""
     as_published: bool = True
@@ -65,10 +71,13 @@ class Scores:
 
     def matching(self) -> Measured | None:
         """1:2, half the triplets of one gender; None without two men and two women (paper: three)."""
+        return self._matching("batches")
+
+    def _matching(self, name: str) -> Measured | None:
         if min((self.seeds[0].genders == name).sum() for name in GENDERS) < (3 if self.protocol == "paper" else 2):
             return None
         if self.protocol == "paper":
-            return self._sampled(2)
+            return self._sampled(2, name)
         return self._of_pairs(self.pairs[0].balanced)
 
     def matching_unbalanced(self) -> Measured:
@@ -85,7 +94,7 @@ class Scores:
         if n > len(self.seeds[0].people):
             return None
         if self.protocol == "paper":
-            return self._sampled(n, tuples=True)
+            return self._sampled(n, f"tuples-{n}", tuples=True)
         return self._of_people([found[:, n - 2] for found in self.tuples], len(self.seeds[0].voices.keys), self.digest)
 
     def found(self, voices: int = 1, faces: int = 1) -> Measured | None:
@@ -163,14 +172,24 @@ class Scores:
         between = bootstrap(np.mean(each, axis=0), people, self.seed)
         return _percent([float(one.mean()) for one in each], between, count, len(people), digest)
 
-    def _sampled(self, n: int, tuples: bool = False) -> Measured:
-        first = self.seeds[0]
-        trials = draw_tuples(first, n, TUPLES, self.seed) if tuples else draw_batches(first, STEPS, self.seed)
+    def _sampled(self, n: int, name: str, tuples: bool = False) -> Measured:
+        trials = self._trials(n, name, tuples)
         asked = [Asked(one, self.metric) for one in self.seeds]
         found = [one.tuples(trials, n) if tuples else one.batches(trials) for one in asked]
         between = bootstrap(np.mean([one.right for one in found], axis=0), found[0].asked, self.seed)
         people = len(np.unique(found[0].asked))
         return _percent([one.accuracy for one in found], between, found[0].trials, people, trials.digest)
+
+    def _trials(self, n: int, name: str, tuples: bool) -> Trials:
+        path = self.trials / f"{name}.parquet" if self.trials else None
+        if path and path.exists():
+            return Trials.load(path)
+        first = self.seeds[0]
+        drawn = draw_tuples(first, n, TUPLES, self.seed) if tuples else draw_batches(first, self.steps, self.seed)
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            drawn.save(path)
+        return drawn
 
     # --- what goes with the numbers ---
 
@@ -220,11 +239,12 @@ class Scores:
         """Which trials the numbers are over, how many and how sure that makes them."""
         pairs, people = self.pairs[0], len(self.seeds[0].people)
         if self.protocol == "paper":
-            drawn = STEPS * 3072
+            drawn = self.steps * 3072
             sure = f"T = {confidence(people, drawn):.1f} of {people} identities and n = {drawn:,}"
+            drawn_here = f"1:2 and 1:n of trials drawn as published, seed {self.seed}: {self.steps:,} batches, "
+            kept = f"trials: those in {self.trials}, asked again or written there; their digests stand beside"
             return [
-                f"1:2 and 1:n of trials drawn as published, seed {self.seed}: {STEPS:,} batches, {TUPLES:,} tuples; "
-                f"{sure}",
+                kept if self.trials else f"{drawn_here}{TUPLES:,} tuples; {sure}",
                 f"mAP of one gallery for each person, asked by {PAPER_VOICES} voices; of one gender, AUC and "
                 "individuals exactly, as with --protocol exact",
                 *self.told,

@@ -64,4 +64,4 @@ def test_the_splits_are_measured_by_what_was_trained(made_once, tmp_path):
     assert {control.name for control in table.controls} >= {"leakage"}
     assert "51.00*" in table.text() and "trained on" in table.text()
     without = run("speech2face_table1", BenchOptions(folder.path))
-    assert without.commands == [f"facevox train speech2face --data {folder.path} --out W"]
+    assert without.commands == [f"facevox train speech2face --data {folder.path} --out W --face-network dlib"]

@@ -10,10 +10,12 @@ import pyarrow as pa
 import pytest
 import torch
 from facevox.benchmarks import vfmr_table1
-from facevox.benchmarks.core import voice_face
+from facevox.benchmarks.core import voice_face, voice_face_scores
 from facevox.benchmarks.core.bench import BenchOptions, run
 from facevox.benchmarks.core.catalogue import entry
+from facevox.benchmarks.core.trials import Trials
 from facevox.benchmarks.core.voice_face import (
+    PAPER_STEPS,
     Trained,
     as_published,
     command,
@@ -26,7 +28,10 @@ from facevox.benchmarks.core.voice_face import (
     trained,
     trained_elsewhere,
 )
+from facevox.benchmarks.core.voice_face_scores import Scores
+from facevox.benchmarks.matching import PAIRED
 from facevox.benchmarks.vfmr_table8 import config_of
+from facevox.cli import main
 from facevox.loaders.comparison import FORGED
 from facevox.loaders.folder import Folder
 from facevox.loaders.rows import Rows
@@ -288,3 +293,41 @@ def test_table_1_counts_by_set_and_gender():
     assert found["Vox-VGG-1", "male", "utterances"] == found["Vox-VGG-1", "female", "images"] == 1
     assert found["Vox-VGG-1", "female", "utterances"] == 0
     assert (found["Vox-VGG-1", "total", "identities"], found["Vox-VGG-1", "total", "images"]) == (2, 2)
+
+
+def test_vectors_are_kept_and_two_models_compared_person_by_person(options, tmp_path, capsys):
+    run("vfmr_table3", replace(options, vectors_out=tmp_path / "V"))
+    first, second = sorted((tmp_path / "V").glob("*.npz"))
+    assert first.name == "vfmr-joint-netvlad-small-seed0.npz"
+    found = run("matching", BenchOptions(vectors=f"{first},{second}", device="cpu"))
+    difference = found.rows[-1].measured
+    one, other = (row.measured.value for row in found.rows if row.labels[1] == PAIRED and "less" not in row.labels[0])
+    assert difference.value == pytest.approx(one - other)
+    assert difference.interval.low <= difference.value <= difference.interval.high
+    assert "p = " in found.text()
+    same = run("matching", BenchOptions(vectors=f"{first},{first}", device="cpu"))
+    assert same.rows[-1].measured.value == 0 and "p = 1.0000" in same.text()
+    assert main(["bench", "matching", "--vectors", str(first), "--data", str(options.data)]) == 0
+    assert main(["bench", "matching", "--vectors", f"{first},{second},{first}"]) == 2
+
+
+def test_another_folder_s_vectors_are_refused(options, built, tmp_path):
+    run("vfmr_table3", replace(options, vectors_out=tmp_path))
+    with pytest.raises(ValueError, match="embeddings of a folder of digest"):
+        run("matching", BenchOptions(built["tar"].path, vectors=next(tmp_path.glob("*.npz"))))
+
+
+def test_trials_are_files_that_are_asked_again(people, options, tmp_path, monkeypatch):
+    monkeypatch.setattr(voice_face_scores, "TUPLES", 50)
+    drawn = Scores([embedded(trained(options.runs)[0], people, options)], protocol="paper", device="cpu")
+    asked = replace(drawn, trials=tmp_path / "T")
+    first, pair = asked.among(3), asked.among(2)
+    kept = {path.stem: Trials.load(path).digest for path in (tmp_path / "T").glob("*.parquet")}
+    assert kept == {"tuples-2": pair.protocol, "tuples-3": first.protocol}
+    again = replace(asked, seed=5).among(3)
+    assert (again.protocol, again.value) == (first.protocol, first.value)
+    assert replace(drawn, seed=5).among(3).protocol != first.protocol
+
+
+def test_vfmr1_is_tested_with_its_own_number_of_batches():
+    assert Scores([], steps=PAPER_STEPS["VFMR1"]).steps * 3072 == 30_720_000
