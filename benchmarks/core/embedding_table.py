@@ -1,5 +1,6 @@
 """Tables of embeddings that others made: a vector and whose it is, row by row, out of .npz, .csv or .parquet."""
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -69,7 +70,7 @@ def _arrays(path: Path) -> Mapping[str, Any]:
             raise ValueError(f"{path}: {size} bytes unpacked, expected at most {MOST_BYTES}")
         with np.load(path, allow_pickle=False) as stored:
             return {name: _array(path, stored, name) for name in stored.files if name in VECTORS + LABELS}
-    except BadZipFile as error:
+    except (BadZipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path}: no .npz file ({error})") from None
 
 

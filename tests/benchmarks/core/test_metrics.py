@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from facevox.benchmarks.core.metrics import accuracy, bootstrap, spread
+from facevox.benchmarks.core.metrics import accuracy, bootstrap, bootstrap_pairs, spread
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +48,20 @@ def test_intervals_are_ordered_and_hold_the_range(pairs):
     values, people = np.array([v for v, _ in pairs]), np.array([p for _, p in pairs])
     found = bootstrap(values, people, resamples=200)
     assert 0 <= found.low <= found.high <= 1
+
+
+@pytest.mark.parametrize("resamples", [1, 249, 250, 601])
+def test_pairs_are_drawn_as_often_as_asked(resamples):
+    values = np.random.default_rng(2).random((5, 5))
+    weights = 1 - np.eye(5)
+    random, means = np.random.default_rng(4), []
+    for start in range(0, resamples, 250):
+        for times in random.multinomial(5, np.full(5, 0.2), min(250, resamples - start)):
+            share = np.outer(times, times) * weights
+            means.append((share * values).sum() / share.sum() if share.sum() else np.nan)
+    assert len(means) == resamples
+    found = bootstrap_pairs(values, weights, 4, resamples)
+    assert (found.low, found.high) == pytest.approx(tuple(np.nanquantile(means, (0.025, 0.975))))
 
 
 def test_spread():
