@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..loaders.folder import Folder
 from .core.bench import BenchOptions
@@ -12,7 +11,7 @@ from .core.judges import open_judge
 from .core.metrics import Interval, spread
 from .core.outcomes import Outcomes
 from .core.protocol import Protocol
-from .core.recognition import NOBODY, Rule, Vote, vote
+from .core.recognition import NOBODY, Rule, Vote, vote, vote_accuracy
 from .core.table import Measured, Row, Table
 from .core.translated_faces import CONFIG, METHODS, SPLIT, networks, pictures, test_faces, translated
 
@@ -59,6 +58,8 @@ def run(options: BenchOptions) -> Table:
         + ("blue for red, mean of five jitters, as the published code" if options.as_published else "one look, RGB"),
         f"a match: a distance of at most {options.tolerance or TOLERANCE}; most matches win; FN: no match at all. A "
         "wrong name is no FN: precision and recall leave different probes out, accuracy leaves out none",
+        "published: TP, FP and FN as printed; precision and recall, printed with two decimals, are worked out of them, "
+        f"and accuracy, TP / {PROBES}, the paper does not print",
         "the row of real visual faces is the judge's own error",
     )
     facts = {"folder": folder.digest, "tolerance": options.tolerance or TOLERANCE, "as_published": options.as_published}
@@ -107,17 +108,11 @@ def summary(votes: Sequence[Vote], keys: Sequence[str], seed: int) -> dict[str, 
     return found
 
 
-def accuracy(people: NDArray[np.str_], own: NDArray[np.int64], named: NDArray[np.int64]) -> float:
-    """Of each probe (N,) who it is, and whom each of S seeds named, (S, N), nobody as one more place than there are."""
-    found = np.where(named == len(people), NOBODY, named)
-    return float(np.mean([Vote(people, own, one, np.zeros(len(own), bool)).scores()["accuracy"] for one in found]))
-
-
 def outcome(name: str, votes: Sequence[Vote], keys: Sequence[str]) -> Outcomes:
     """Probe by probe, for controls and slices."""
     merit = np.mean([one.named == one.own for one in votes], axis=0)
     predicted = np.stack([np.where(one.named == NOBODY, len(one.people), one.named) for one in votes])
     own = votes[0].own
     people = votes[0].people
-    row, score = (name, "accuracy"), partial(accuracy, people)
+    row, score = (name, "accuracy"), partial(vote_accuracy, people)
     return Outcomes(row, SPLIT, np.array(keys), merit, people[own], own, predicted, CONFIG, score)

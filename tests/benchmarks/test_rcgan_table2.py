@@ -49,7 +49,8 @@ def test_without_checkpoints_every_row_has_its_command(built, tmp_path):
     table = run("rcgan_table2", BenchOptions(built["tar"].path, tmp_path))
     assert len(table.rows) == 18 and all(row.measured is None for row in table.rows)
     assert [command.split("--kind ")[1].split()[0] for command in table.commands] == ["vae", "cgan", "rcgan"]
-    assert table.rows[-1].published == 0.703 and "by SSIM" in table.rows[-1].flag
+    assert table.rows[-1].published == 0.703 and "ahead of C-GAN" in table.rows[-1].flag
+    assert any("forged" in note for note in table.notes) and any("VAE is ahead" in note for note in table.notes)
 
 
 def test_a_checkpoint_of_another_kind_or_folder_is_refused(built, tmp_path):
