@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
 
 from .core.bench import BenchOptions
+from .core.controls import Control, classification
 from .core.embedding_table import EmbeddingTable, read_embeddings
 from .core.metrics import Interval
-from .core.recognition import Rule, Vote, vote
+from .core.outcomes import Outcomes
+from .core.recognition import Rule, Vote, vote, vote_accuracy
 from .core.table import Measured, Row, Table
 from .core.verification import curve, intervals, pairs
 
@@ -75,7 +80,8 @@ def run(options: BenchOptions) -> Table:
             rows.append(Row(("pairs", name), value, measured, digits=4, comparable=same))
     facts = {"embeddings": probes.digest, "gallery": gallery.digest, "metric": options.metric, "seed": options.seed}
     notes = _notes(probes, gallery, options, found, bool(published))
-    return Table(TITLE, ("tolerance", "score"), tuple(rows), notes, facts)
+    controls = tuple(one for tolerance, found_at in found.items() for one in controlled(tolerance, found_at.vote))
+    return Table(TITLE, ("tolerance", "score"), tuple(rows), notes, facts, controls=controls)
 
 
 def _tables(options: BenchOptions) -> tuple[EmbeddingTable, EmbeddingTable]:
@@ -125,6 +131,14 @@ def measure(probes: EmbeddingTable, gallery: EmbeddingTable, options: BenchOptio
         one = vote(probes.vectors, probes.labels, gallery.vectors, gallery.labels, rule, options.leave_one_out)
         found[tolerance] = Recognised(one, one.intervals(options.seed))
     return found
+
+
+def controlled(tolerance: float, one: Vote) -> list[Control]:
+    """Chance and oracle of the accuracy at a tolerance."""
+    keys, merit = np.arange(len(one.own)), (one.named == one.own).astype(np.float64)
+    score = partial(vote_accuracy, one.people)
+    row = (f"{tolerance:.2f}", "accuracy")
+    return classification(Outcomes(row, "", keys, merit, one.own, one.own, one.named[None], score=score))
 
 
 def verification(table: EmbeddingTable, options: BenchOptions) -> dict[str, Measured]:

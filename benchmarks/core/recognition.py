@@ -121,6 +121,12 @@ def vote(
     return Vote(people, np.searchsorted(people, own), named, tied)
 
 
+def vote_accuracy(people: NDArray[np.str_], own: NDArray[np.int64], named: NDArray[np.int64]) -> float:
+    """Of each probe (N,) who it is, and whom each of S votes named, (S, N): nobody as NOBODY or a place beyond all."""
+    found = np.where(named >= len(people), NOBODY, named)
+    return float(np.mean([Vote(people, own, one, np.zeros(len(own), bool)).scores()["accuracy"] for one in found]))
+
+
 def _check(
     probes: NDArray[Any], own: NDArray[Any], gallery: NDArray[Any], whose: NDArray[Any], rule: Rule, leave: bool
 ) -> None:

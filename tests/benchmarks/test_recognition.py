@@ -31,6 +31,9 @@ def test_the_command_prints_all_published_tolerances(table, capsys):
     assert first["TP"]["published"] == 1118 and first["TP"]["measured"]["value"] == 24
     assert first["TP"]["difference"] is None, "over other people than the published ones"
     assert first["precision"]["measured"]["value"] == 1
+    assert [control["passed"] for control in told["controls"]] == [True] * 12
+    assert {control["name"] for control in told["controls"]} == {"chance", "oracle"}
+    assert first["accuracy"]["measured"]["interval"] is None, "all are right: no width, no interval"
     assert any("all 42 subjects" in note and "6 people" in note for note in told["notes"])
 
 

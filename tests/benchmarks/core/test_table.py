@@ -22,6 +22,14 @@ TABLE = Table(
 )
 
 
+def test_no_interval_is_told_where_there_is_none():
+    alone = TABLE.rows[3]
+    assert "50.0..50.0" not in TABLE.text() and alone.cells()[5] == "-"
+    told = {row["ID"]: row["measured"] for row in json.loads(TABLE.json())["rows"] if row["measured"]}
+    assert told["3"]["interval"] is None
+    assert told["1"]["interval"] == {"low": 85.04, "high": 97.5}
+
+
 def test_text():
     lines = TABLE.text().splitlines()
     assert lines[0] == "Table 9"
