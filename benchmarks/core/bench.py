@@ -55,6 +55,9 @@ COMMANDED = (
     "leave_one_out",
     "metric",
     "tolerance",
+    "people",
+    "each",
+    "triplets",
     "as_published",
     "slices",
 )
