@@ -112,6 +112,6 @@ def test_it_learns_falls_with_noise_and_is_at_chance_without_labels(demo, tmp_pa
     train("gender", lied.path, tmp_path / "chance", **BRIEF)
     monkeypatch.setattr(table4, "CASES", {"1": table4.CASES["1"]})
     bench = BenchOptions(crowd.path, tmp_path / "chance", device="cpu", as_published=True)
-    chance = table4.measure(crowd, bench)["1", "test"]
+    chance, _ = table4.measure(crowd, bench)["1", "test"]
     assert chance.interval.low <= 50 <= chance.interval.high
     assert chance.value < 80

@@ -79,8 +79,7 @@ def test_drawn_trials_are_scored_by_the_metric_of_the_network(metric, monkeypatc
         here = scores[np.ix_([at[0][key] for key in voices], [at[1][key] for key in faces])].reshape(4, 4, 4, 8)
         for one, other in permutations(range(len(people)), 2):
             right.append(np.mean(here[one, :, one, :, None] > here[one, :, other, None, :]))
-    drawn = Scores([embeddings], metric, "paper", "cpu")
-    monkeypatch.setattr(voice_face_scores, "STEPS", 20)
+    drawn = Scores([embeddings], metric, "paper", "cpu", steps=20)
     monkeypatch.setattr(voice_face_scores, "TUPLES", 200)
     matched, among = drawn.matching(), drawn.among(3)
     assert matched.value == pytest.approx(100 * np.mean(right))
