@@ -31,6 +31,8 @@ GIVEN = (
     "trials",
     "vectors",
     "vectors_out",
+    "class_judge",
+    "models",
     "people",
     "each",
     "triplets",
@@ -58,6 +60,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--slices", action="store_true", help="also by what is known of the samples, largest gaps last")
     parser.add_argument("--judge", default="dlib", help="of made faces: dlib, inception-2015 or vfmr:CHECKPOINT")
+    parser.add_argument(
+        "--class-judge",
+        default="vggface-resnet50",
+        help="whose classes SF2F's VGGFace Score is of: vggface-resnet50, vggface-vgg16, facenet, inception-2015 or "
+        "vfmr:CHECKPOINT of stage face (default: vggface-resnet50)",
+    )
+    parser.add_argument("--models", default="", help="folder of networks trained by others, with FILE.sha256 beside")
     parser.add_argument("--format", choices=("text", "markdown", "json"), default="text", help="how to print it")
     _add_recognition(parser.add_argument_group("recognition, which needs no --data"))
     space = parser.add_argument_group("VFMR's tables and matching")

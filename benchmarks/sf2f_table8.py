@@ -8,7 +8,7 @@ from .core.table import Measured, Table
 TITLE = "SF2F, Table 8: faces drawn from voices, filtered VGGFace"
 DATASETS = ("vox_vgg",)
 CONFIGS = ("faces", "voices")
-NEEDS = "checkpoints of sf2f and voice2face, a judge of faces (--judge); the VGGFace Score needs VGGFace2's weights"
+NEEDS = "checkpoints of sf2f and voice2face, a judge of faces (--judge); a judge of classes (--class-judge, --models)"
 TRAININGS = (
     "voice2face --preset v2f_sf2f",
     "sf2f",
@@ -85,7 +85,7 @@ FLAGS: dict[tuple[tuple[str, str], str], str] = {
 def run(options: BenchOptions) -> Table:
     """Scores of drawn faces beside the printed ones. Raises FolderError, ValueError."""
     found = measure(Folder(options.data), options)
-    return drawn_table(TITLE, DRAWINGS, PUBLISHED, found, options, FLAGS)
+    return drawn_table(__name__.rpartition(".")[2], TITLE, DRAWINGS, PUBLISHED, found, options, FLAGS)
 
 
 # --- measuring: nothing below knows what the paper printed ---

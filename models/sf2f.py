@@ -14,7 +14,7 @@ from .core.face_networks import SmallFace
 from .core.inception_resnet import InceptionResnetV1
 from .core.model import LIKENESS, Batch, Calling, Model, Portable, Pretrained
 from .core.picture_space import IMAGENET
-from .core.sf2f_networks import DIMENSION, FaceDecoder, Fuser, VoiceEncoder
+from .core.sf2f_networks import DIMENSION, FaceDecoder, Fuser, PlainEncoder, TransposedDecoder, VoiceEncoder
 from .core.sf2f_schedule import STEPS as FIRST_STEPS
 from .core.sf2f_schedule import fading
 from .core.speech_to_face import WARNING
@@ -46,6 +46,14 @@ class Sf2fOptions(DrawingOptions):
     last: str = field(
         default="conv",
         metadata={"help": "last layer of the encoder: as released, or as in Table 9", "choices": ("conv", "inception")},
+    )
+    encoder: str = field(
+        default="inception",
+        metadata={"help": "plain: the baseline's, as voice2face has it", "choices": ("inception", "plain")},
+    )
+    decoder: str = field(
+        default="gated",
+        metadata={"help": "transposed: the baseline's, as voice2face has it", "choices": ("gated", "transposed")},
     )
     beside: str = field(
         default="query",
@@ -91,6 +99,12 @@ class Sf2fOptions(DrawingOptions):
                 f"perceptual network {self.perceptual_network!r} of width {self.perceptual_width}: expected one of "
                 f"{', '.join(PERCEPTUAL)}, and a width above 0"
             )
+        if self.encoder not in ("inception", "plain") or self.decoder not in ("gated", "transposed"):
+            raise ValueError(
+                f"encoder {self.encoder!r}, decoder {self.decoder!r}: expected inception or plain, gated or transposed"
+            )
+        if self.decoder == "transposed" and self.sides != "64":
+            raise ValueError(f"sides {self.sides}: the transposed decoder draws 64 alone; leave --sides out")
         if min(self.adversarial, self.identity, self.perceptual, self.lr, self.schedule) < 0:
             raise ValueError("weights of losses, learning rate and schedule: expected 0 or more of each")
         return self
@@ -107,14 +121,27 @@ def _perceiving(options: Sf2fOptions) -> FaceNetwork:
     return network.requires_grad_(False).eval()
 
 
+class OneSize(nn.Module):
+    """voice2face's decoder, whose one picture is listed as FaceDecoder lists its own."""
+
+    def __init__(self, width: float) -> None:
+        super().__init__()
+        self.decoder = TransposedDecoder(width=width)
+
+    def forward(self, voices: Tensor) -> list[Tensor]:
+        return [self.decoder(voices)]
+
+
 class FirstStage(nn.Module):
     """What the first stage trains, all of which the second begins with; discriminators by side of the picture."""
 
     def __init__(self, options: Sf2fOptions, sides: tuple[int, ...], people: int) -> None:
         super().__init__()
         width = options.width
-        self.encoder = VoiceEncoder(options.last, width)
-        self.decoder = FaceDecoder(sides, width=width)
+        plain = options.encoder == "plain"
+        own: nn.Module = PlainEncoder(width=width, unit=True) if plain else VoiceEncoder(options.last, width)
+        self.encoder = own
+        self.decoder: nn.Module = OneSize(width) if options.decoder == "transposed" else FaceDecoder(sides, width=width)
         self.real = nn.ModuleDict({str(side): PictureDiscriminator(side, width) for side in sides})
         self.who = nn.ModuleDict({str(side): IdentityDiscriminator(people, side, width) for side in sides})
 

@@ -42,6 +42,10 @@ class BenchOptions:
     people: int = field(default=2000, metadata={"help": "matching_speed: identities that are made up"})
     each: int = field(default=20, metadata={"help": "matching_speed: voices, and faces, of each"})
     triplets: int = field(default=30_720_000, metadata={"help": "matching_speed: to sample"})
+    class_judge: str = field(
+        default="vggface-resnet50", metadata={"help": "of classes of made faces, for SF2F's VGGFace Score"}
+    )
+    models: str | Path = field(default="", metadata={"help": "folder that holds networks trained by others"})
     tolerance: float = field(default=0.0, metadata={"help": "of a match (0: all that are published)"})
 
 

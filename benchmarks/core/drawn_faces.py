@@ -14,9 +14,9 @@ from ...loaders.statistics import dataset_of
 from ...models.core.checkpoint import restore
 from ...models.core.generating import FACES, FaceGenerator, generated
 from .bench import BenchOptions
-from .catalogue import entries
+from .class_judges import SPLITS, ClassJudge, choosing, class_judge, classes_missing, obtaining_classes, scored
 from .face_field import face_field, face_words
-from .judges import ALIGNED, WHOLE, PictureJudge, judge_control, missing, open_judge
+from .judges import ALIGNED, WHOLE, PictureJudge, judge_control, missing, obtaining, open_judge
 from .metrics import Interval, bootstrap, identity_means, ranks, unit
 from .protocol import Protocol
 from .table import Measured, Row, Table
@@ -26,7 +26,8 @@ SPLIT = "test"
 GALLERY = 100
 """People of a gallery (SF2F 5); a folder with fewer has one gallery of all."""
 KS = (1, 2, 5, 10)
-DIGITS = {"cosine": 3, "L1": 2, **{f"R@{k}": 2 for k in KS}, "VGGFace Score": 2}
+SCORE = "VGGFace Score"
+DIGITS = {"cosine": 3, "L1": 2, **{f"R@{k}": 2 for k in KS}, SCORE: 2}
 """Scores in the paper's order, and decimals that it prints."""
 COLUMNS = ("method", "sound", "score")
 VGGFACE = "vggface-resnet50"
@@ -45,53 +46,87 @@ class Drawing:
 
 
 def drawn_table(
+    name: str,
     title: str,
     drawings: tuple[Drawing, ...],
     printed: Mapping[tuple[str, str], Mapping[str, float]],
     found: Mapping[tuple[tuple[str, str], str], Measured],
     options: BenchOptions,
     flags: Mapping[tuple[tuple[str, str], str], str],
+    elsewhere: Mapping[Drawing, str] | None = None,
 ) -> Table:
-    """Published scores beside those that were measured. They are of different judges, so no difference is told."""
+    """Published scores beside those that were measured. They are of different judges, so no difference is told.
+
+    `elsewhere`: of rows about other folders, what measures them there.
+    """
     folder, rows = Folder(options.data), []
-    build = f"facevox build {dataset_of(folder)} --raw RELEASE --out O --config faces --config voices"
+    lacking = (missing(options.judge), classes_missing(options.class_judge, options.models))
     for one in drawings:
         for score, digits in DIGITS.items():
             value = printed.get(one.labels, {}).get(score)
-            command = _training(one, title, folder, options)
-            if score == "VGGFace Score":
-                command = ""
-            command = command if one.run else build
             measured = found.get((one.labels, score))
+            command = (elsewhere or {}).get(one) or _command(name, one, score, folder, options)
             if one.run or value is not None:
                 flag = flags.get((one.labels, score), "")
-                row = Row((*one.labels, score), value, measured, command, digits=digits, comparable=False, flag=flag)
+                row = Row(
+                    (*one.labels, score),
+                    value,
+                    measured,
+                    command,
+                    digits=digits,
+                    comparable=False,
+                    flag=flag,
+                )
                 rows.append(row)
-    absent = missing(options.judge)
     notes = (
-        *((f"{options.judge}: {absent}, so no drawn face is judged; give another --judge",) if absent else ()),
-        f"VGGFace Score: {VGGFACE} judges it, whose weights are not shipped; no command here measures it yet",
-        f"judge: {options.judge}; the paper's is FaceNet trained on VGGFace2, against which SF2F is also trained, so "
+        f"VGGFace Score: of the first recording of each, {SPLITS} parts; judge of classes: {options.class_judge}"
+        f"{f' ({lacking[1]})' if lacking[1] else ''}; the paper's is {VGGFACE}. Its 95 %: Student's, of the parts",
+        f"judge: {options.judge}{f' ({lacking[0]})' if lacking[0] else ''}; the paper's is FaceNet, "
+        "trained on VGGFace2, against which SF2F is also trained, so "
         "no difference is told",
         f"people of split {SPLIT}; true face: mean of the unit vectors of all pictures; drawn: of all recordings, each "
         "from the first seconds of its speech; L1: sum over the judge's dimensions",
         f"R@K in % of galleries of {GALLERY} people, or of all where there are fewer: then chance is above K %",
         "the paper averages ten random crops; here every recording is drawn once, so nothing but the people is sampled",
     )
-    judged = any(one.measured and not one.measured.exact for one in rows)
+    judged = any(one.measured and not one.measured.exact and one.labels[2] != SCORE for one in rows)
     controls = (judge_control(options.judge, *_real(folder, options)),) if judged else ()
     facts = {"folder": folder.digest, "judge": options.judge}
     return Table(title, COLUMNS, tuple(rows), notes, facts, controls=controls, tested=(SPLIT,))
 
 
-def _training(one: Drawing, title: str, folder: Folder, options: BenchOptions) -> str:
-    """What trains a row; where that is done and the judge is missing, what measures it once the judge is there."""
+def _command(name: str, one: Drawing, score: str, folder: Folder, options: BenchOptions) -> str:
+    """What trains, gets the judge and measures, as far as it is missing."""
+    if not one.run:
+        return f"facevox build {dataset_of(folder)} --raw RELEASE --out O --config faces --config voices"
     out = options.runs or "W"
-    if options.runs and missing(options.judge) and any((Path(out) / one.run).glob("seed*/best.pt")):
-        name = next(entry.name for entry in entries() if entry.title == title)
-        return f"facevox bench {name} --data {options.data} --runs {out} --judge {options.judge}"
-    words = ("facevox train", one.training, *face_words(one.training.split(" ")[0], folder))
-    return f"{' '.join(words)} --data {options.data} --out {out}".replace("{out}", str(out))
+    steps = []
+    if not _checkpoints(one, options):
+        trainings = one.training.format(out=out).split(" && ")
+        words = " ".join(face_words(one.training.split()[0], folder))
+        placed = [" ".join(filter(None, (_placed(line, out), words))) for line in trainings]
+        steps += [f"facevox train {line} --data {options.data}" for line in placed]
+    bench = f"facevox bench {name} --data {options.data} --runs {out}"
+    if score == SCORE:
+        absent = classes_missing(options.class_judge, options.models)
+        steps += [obtaining_classes(options.class_judge, options.data, out)] if absent else []
+        bench += f" {choosing(options.class_judge, options.models)}"
+    else:
+        steps += [obtaining(options.judge, options.data, out)] if missing(options.judge) else []
+        bench += f" --judge {options.judge}"
+    return " && ".join(filter(None, [*steps, bench]))
+
+
+def _placed(training: str, out: str | Path) -> str:
+    """A training with the whole of its --out, which is else the common one."""
+    if " --out " not in training:
+        return f"{training} --out {out}"
+    before, after = training.split(" --out ")
+    return f"{before} --out {out}/{after}"
+
+
+def _checkpoints(one: Drawing, options: BenchOptions) -> list[Path]:
+    return sorted((Path(options.runs) / one.run).glob("seed*/best.pt")) if one.run and options.runs else []
 
 
 # --- measuring ---
@@ -104,21 +139,26 @@ def score_drawings(
 
     Raises ValueError for a checkpoint that draws no faces or was trained on another folder.
     """
-    paths = {one: sorted((Path(options.runs) / one.run).glob("seed*/best.pt")) for one in drawings if one.run}
-    there = {one: found for one, found in paths.items() if found} if options.runs else {}
+    there = {one: paths for one in drawings if (paths := _checkpoints(one, options))}
     found = guessed(folder, [one for one in drawings if not one.run])
-    if not there or missing(options.judge):
+    judge, classes = None if missing(options.judge) else _judge(folder, options), class_judge(options)
+    if not there or (judge is None and classes is None):
         return found
-    judge = _judge(folder, options)
-    people, truth = identity_means(*_real(folder, options))
+    people, truth = identity_means(*_real(folder, options)) if judge else (None, np.empty(0))
     for one, checkpoints in there.items():
-        seeds = []
+        seeds, shares = [], []
         for path in checkpoints:
-            names, drawn = identity_means(*_drawn(folder, path, one.seconds, judge, people))
-            seeds.append(scores(drawn, truth[np.searchsorted(people, names)]))
-        digest = Protocol.of(one.run, names.tolist()).digest
-        for score in seeds[0]:
+            seen = _seen(folder, path, one.seconds, judge, classes)
+            if people is not None:
+                names, drawn = identity_means(seen.vectors, seen.who)
+                seeds.append(scores(drawn, truth[np.searchsorted(people, names)]))
+            shares.append(seen.classes)
+        for score in seeds[0] if seeds else ():
+            digest = Protocol.of(one.run, names.tolist()).digest
             found[one.labels, score] = _summary([seed[score] for seed in seeds], options.seed, digest)
+        if classes:
+            listed = sorted(set(seen.who.tolist()))
+            found[one.labels, SCORE] = scored(shares, listed, listed, options.seed)
     return found
 
 
@@ -130,9 +170,7 @@ def _judge(folder: Folder, options: BenchOptions) -> PictureJudge:
 
 def guessed(folder: Folder, drawings: Iterable[Drawing]) -> dict[tuple[tuple[str, str], str], Measured]:
     """R@K in % of faces in random order, by formula: K of the people of a gallery."""
-    people = sorted(
-        {row["identity"] for row in _rows(folder, "voices")} & {r["identity"] for r in _rows(folder, "faces")}
-    )
+    people = sorted(_people(folder))
     if not people:
         return {}
     size, digest = min(GALLERY, len(people)), Protocol.of("people", people).digest
@@ -191,24 +229,48 @@ def _judged(place: str, digest: str, judge: str, as_published: bool) -> tuple[ND
     return np.array(vectors), np.array(who)
 
 
-def _drawn(
-    folder: Folder, path: Path, seconds: float, judge: PictureJudge, people: NDArray[Any]
-) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+@dataclass(frozen=True)
+class Seen:
+    """Of every recording whose it is (N,) and what the judge sees in its face (N, D), if any; of everybody's first
+    one, people in order, the classes' probabilities (P, C), if any."""
+
+    who: NDArray[np.str_]
+    vectors: NDArray[np.float64]
+    classes: NDArray[np.float64]
+
+
+def _seen(folder: Folder, path: Path, seconds: float, judge: PictureJudge | None, classes: ClassJudge | None) -> Seen:
+    vectors, who = [], []
+    first: dict[str, NDArray[np.float64]] = {}
+    for name, face in _drawn(folder, path, seconds):
+        who.append(name)
+        if judge:
+            vectors.append(judge([face])[0])
+        if classes and name not in first:
+            first[name] = classes([face])[0]
+    return Seen(np.array(who), np.array(vectors), np.array([first[name] for name in sorted(first)]))
+
+
+def _people(folder: Folder) -> set[str]:
+    """Who has voices and faces in the split."""
+    return {row["identity"] for row in _rows(folder, "voices")} & {row["identity"] for row in _rows(folder, "faces")}
+
+
+def _drawn(folder: Folder, path: Path, seconds: float) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Whose, and the face drawn, of every recording of people who have faces too."""
     model, state = restore(path)
     if not isinstance(model, FaceGenerator):
         raise ValueError(f"{path}: {state['model']} draws no faces")
     if state["folder"] != folder.digest:
         raise ValueError(f"{path}: trained on a folder of digest {state['folder'][:12]}, not {folder.digest[:12]}")
     model.eval()
-    known, vectors, who = set(people.tolist()), [], []
+    known = _people(folder)
     for row in _rows(folder, "voices"):
         if row["identity"] in known:
             (sample,) = folder.fetch([row["key"]], ["voice.flac"], config="voices")
             said = [(part["first"], part["end"]) for part in row["speech"] or ()]
             sound, speech = first_seconds(sample["voice.flac"], said, seconds)
-            vectors.append(judge([generated(model, sound, speech)])[0])
-            who.append(row["identity"])
-    return np.array(vectors), np.array(who)
+            yield row["identity"], generated(model, sound, speech)
 
 
 def first_seconds(

@@ -55,11 +55,14 @@ class VoiceEncoder(nn.Module):
 class PlainEncoder(nn.Module):
     """voice2face's encoder, SF2F's "Baseline Encoder": strided convolutions, (B, bands, T) -> (B, dimension).
 
-    40 bands to 512 in SF2F's comparison, 64 to 64 in voice2face; the vector is not of unit length.
+    40 bands to 512 in SF2F's comparison, 64 to 64 in voice2face; the vector is of unit length where `unit` asks.
     """
 
-    def __init__(self, bands: int = MEL_BANDS, dimension: int = DIMENSION, width: float = 1.0) -> None:
+    def __init__(
+        self, bands: int = MEL_BANDS, dimension: int = DIMENSION, width: float = 1.0, unit: bool = False
+    ) -> None:
         super().__init__()
+        self.unit = unit
         sizes = [bands, *(max(1, round(channels * width)) for channels in CHANNELS)]
         layers: list[nn.Module] = []
         for before, after in pairwise(sizes):
@@ -68,7 +71,7 @@ class PlainEncoder(nn.Module):
 
     def forward(self, mel: Tensor) -> Tensor:
         found: Tensor = self.layers(mel).mean(2)
-        return found
+        return functional.normalize(found) if self.unit else found
 
 
 class Fuser(nn.Module):
