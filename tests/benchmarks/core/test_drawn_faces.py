@@ -157,7 +157,7 @@ def test_a_missing_judge_is_said_and_not_trained_for(drawn, monkeypatch):
     trained, other = sf2f_table8.DRAWINGS[1], sf2f_table8.DRAWINGS[2]
     found = score_drawings(population, (trained, other), options)
     table = drawn_table("sf2f_table8", sf2f_table8.TITLE, (trained, other), sf2f_table8.PUBLISHED, found, options, {})
-    assert any("dlib: no descriptor.dat here" in note for note in table.notes)
+    assert any("dlib (no descriptor.dat here)" in note for note in table.notes)
     by = {row.labels: row.command for row in table.rows}
     bench = f"facevox bench sf2f_table8 --data O --runs {options.runs} --judge dlib"
     *before, last = by[(*trained.labels, "cosine")].split(" && ")
