@@ -12,9 +12,10 @@ EPILOG = """examples:
   facevox bench matching --vectors A.npz,B.npz          two models' vectors (--vectors-out): a paired test
   facevox bench learn --out W                           do the models learn? on made-up people, from forge to score
 
-A row without its checkpoint is "not measured", with the command that trains it. Under every table stand its controls:
-chance by formula and by shuffled labels, an oracle, and whether anything of the test occurs in training; a result whose
-control fails is printed with WARNING. Intervals are of people drawn with replacement, since samples of one are alike.
+A row without its checkpoint is "not measured", with the command that trains it. Under tables of classes and of matching
+stand their controls: chance by formula and by shuffled labels, an oracle, and whether anything of the test occurs in
+training; a result whose control fails is printed with WARNING. Intervals are of people drawn with replacement, since
+samples of one are alike.
 * marks a published number that contradicts its own paper; the reason stands below the table."""
 
 GIVEN = (
