@@ -2,7 +2,8 @@
 
 from ..loaders.folder import Folder
 from .core.bench import BenchOptions
-from .core.drawn_faces import Drawing, drawn_table, score_drawings
+from .core.drawn_faces import BY_SECONDS as DRAWINGS
+from .core.drawn_faces import drawn_table, score_drawings
 from .core.table import Measured, Table
 
 TITLE = "SF2F, Table 8: faces drawn from voices, filtered VGGFace"
@@ -13,20 +14,6 @@ TRAININGS = (
     "voice2face --preset v2f_sf2f",
     "sf2f",
     "sf2f --stage fuser --initial networks={out}/sf2f-encoder-64/seed0/best.pt",
-)
-
-DRAWINGS = (
-    Drawing(("random", "-"), "", 0.0, ""),
-    Drawing(("voice2face", "1.25 s"), "voice2face-v2f_sf2f-face", 1.25, "voice2face --preset v2f_sf2f"),
-    Drawing(("SF2F without fuser", "1.25 s"), "sf2f-encoder-64", 1.25, "sf2f"),
-    Drawing(("voice2face", "5 s"), "voice2face-v2f_sf2f-face", 5.0, "voice2face --preset v2f_sf2f"),
-    Drawing(("SF2F without fuser", "5 s"), "sf2f-encoder-64", 5.0, "sf2f"),
-    Drawing(
-        ("SF2F", "5 s"),
-        "sf2f-fuser-64",
-        5.0,
-        "sf2f --stage fuser --initial networks={out}/sf2f-encoder-64/seed0/best.pt",
-    ),
 )
 
 PUBLISHED = {

@@ -45,6 +45,22 @@ class Drawing:
     """What trains it."""
 
 
+BY_SECONDS = (
+    Drawing(("random", "-"), "", 0.0, ""),
+    Drawing(("voice2face", "1.25 s"), "voice2face-v2f_sf2f-face", 1.25, "voice2face --preset v2f_sf2f"),
+    Drawing(("SF2F without fuser", "1.25 s"), "sf2f-encoder-64", 1.25, "sf2f"),
+    Drawing(("voice2face", "5 s"), "voice2face-v2f_sf2f-face", 5.0, "voice2face --preset v2f_sf2f"),
+    Drawing(("SF2F without fuser", "5 s"), "sf2f-encoder-64", 5.0, "sf2f"),
+    Drawing(
+        ("SF2F", "5 s"),
+        "sf2f-fuser-64",
+        5.0,
+        "sf2f --stage fuser --initial networks={out}/sf2f-encoder-64/seed0/best.pt",
+    ),
+)
+"""Rows of Tables 3 and 8: each method by one window and by five seconds."""
+
+
 def drawn_table(
     name: str,
     title: str,
