@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing.connection import wait as wait_for
 from typing import Any, TypeVar
@@ -76,15 +77,16 @@ def processes(workers: int, jobs: Sequence[ShardJob], tell: Progress | None) -> 
     pool = ProcessPoolExecutor(
         workers, mp_context=context, initializer=_start_worker, initargs=(told, dict(os.environ))
     )
-    waiting = {pool.submit(_build_in_worker, job) for job in jobs}
     try:
-        while waiting:
-            done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
-            while not told.empty():
-                size = told.get()
-                if tell:
-                    tell(size)
-            yield from (_result(future) for future in done)
+        with _deaths_told():
+            waiting = {pool.submit(_build_in_worker, job) for job in jobs}
+            while waiting:
+                done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+                while not told.empty():
+                    size = told.get()
+                    if tell:
+                        tell(size)
+                yield from (future.result() for future in done)
     except BaseException:
         _stop(pool, others)
         raise
@@ -118,11 +120,12 @@ def in_processes(
     # The piece goes to each process once, not with every number: it may hold a list of all that is to be done.
     pool = ProcessPoolExecutor(size, fresh_processes(), _start_piece_worker, (dict(os.environ), piece))
     try:
-        futures: list[Future[Made]] = [pool.submit(_do_piece, number) for number in range(count)]
-        for finished, future in enumerate(as_completed(futures), 1):
-            _result(future)
-            if progress:
-                progress(finished, count)
+        with _deaths_told():
+            futures: list[Future[Made]] = [pool.submit(_do_piece, number) for number in range(count)]
+            for finished, future in enumerate(as_completed(futures), 1):
+                future.result()
+                if progress:
+                    progress(finished, count)
     except BaseException:
         _stop(pool, others)
         raise
@@ -139,9 +142,11 @@ def fresh_processes() -> Any:
     return context
 
 
-def _result(future: "Future[Made]") -> Made:
+@contextmanager
+def _deaths_told() -> Iterator[None]:
+    """A process that the system killed, in words: handing out the next job may find it as well as a result may."""
     try:
-        return future.result()
+        yield
     except BrokenProcessPool:
         advice = "often for lack of memory: try fewer --workers. Run the same command to resume"
         raise RuntimeError(f"a worker was killed by the system, {advice}") from None
