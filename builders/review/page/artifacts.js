@@ -26,6 +26,7 @@ let picked = 0;
 let mix = 0;
 let pane = 0;
 let turn = 0;
+let loads = 0;
 let dragged = null;
 let saying = null;
 
@@ -73,8 +74,12 @@ function draw() {
 }
 
 async function load(where) {
+  const mine = ++loads;
   const undecided = filter.undecided ? 1 : "";
-  list = await app.get("/api/artifacts/items", { show: filter.show, undecided, find: filter.find, ...where });
+  const found = await app.get("/api/artifacts/items", { show: filter.show, undecided, find: filter.find, ...where });
+  // Filters change faster than answers, which may come in any order: only the list asked for last is shown.
+  if (mine !== loads) return;
+  list = found;
   rows();
   if (!list.items.length) {
     player?.close();

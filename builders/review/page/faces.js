@@ -22,6 +22,8 @@ const SHOW = {
 
 let app, root, configs, config, list, person, faces, at, field, asking, ask;
 let narrowed = { show: "all", find: "" };
+// Keys run faster than answers, which may come in any order: only what was asked for last is shown.
+const asks = { people: 0, person: 0 };
 
 const el = (...parts) => app.el(...parts);
 const count = (number) => number.toLocaleString("en");
@@ -29,7 +31,10 @@ const count = (number) => number.toLocaleString("en");
 // --- the list of people ---
 
 async function people(where) {
-  list = await app.get("/api/faces/people", { config: config.name, count: PEOPLE, ...narrowed, ...where });
+  const mine = ++asks.people;
+  const found = await app.get("/api/faces/people", { config: config.name, count: PEOPLE, ...narrowed, ...where });
+  if (mine !== asks.people) return;
+  list = found;
   drawPeople();
 }
 
@@ -59,7 +64,9 @@ function drawPeople() {
 // --- one person ---
 
 async function go(where, quiet = false) {
+  const mine = ++asks.person;
   const found = await app.get("/api/faces/person", { config: config.name, count: AT_ONCE, ...narrowed, ...where });
+  if (mine !== asks.person) return found;
   if (!found) return quiet ? null : app.say(where.before ? "this is the first" : "this is the last");
   asking = null;
   person = found;

@@ -14,6 +14,7 @@ const TAGS = {
 const SAID = { accept: "✓ stays out", retry: "↻ try again", "leave out": "✕ left out", keep: "✓ picked" };
 
 let app, root, groups, facts, originals, rows, total, from, patterns, at;
+let asked = 0;
 let chosen = { config: "", stage: "", state: "open", pattern: "", find: "" };
 
 const el = (...parts) => app.el(...parts);
@@ -60,7 +61,10 @@ function step(by) {
 // --- rows ---
 
 async function page(where = {}) {
+  const mine = ++asked;
   const found = await app.get("/api/quarantine/rows", { ...chosen, count: AT_ONCE, ...where });
+  // Keys run faster than answers, which may come in any order: only the page asked for last is shown.
+  if (mine !== asked) return;
   ({ rows, total, from, patterns } = found);
   at = Math.max(0, rows.findIndex((row) => row.key === where.at));
   if (where.last) at = Math.max(0, rows.length - 1);
@@ -204,14 +208,16 @@ async function acceptAll() {
 
 /** Shows what is said now of the rows on this page; with `onto`, the row of that key is looked at. */
 async function again(key, onto = false) {
+  const mine = asked;
   const found = await app.get("/api/quarantine/rows", { ...chosen, state: "all", at: key, count: 200 });
   const now = new Map(found.rows.map((row) => [row.row, row]));
-  if (onto && !rows.some((row) => row.key === key)) {
+  const same = mine === asked;
+  if (onto && same && !rows.some((row) => row.key === key)) {
     await page({ at: key });
     return load();
   }
   rows = rows.map((row) => now.get(row.row) || row);
-  if (onto) at = rows.findIndex((row) => row.key === key);
+  if (onto && same) at = rows.findIndex((row) => row.key === key);
   drawRows();
   return load();
 }

@@ -53,6 +53,25 @@ def test_rows_are_accepted_or_tried_again_by_keyboard_and_the_place_is_kept(page
     assert page.locator("select.state").input_value() == "all"
 
 
+def test_an_answer_that_comes_late_does_not_take_the_place_of_what_was_asked_for_since(page, serve, picked):
+    served = serve(picked, "review", str(picked), "--who", "ann")
+    page.goto(f"{served.address.partition('#')[0]}#quarantine/")
+    expect(page.locator(".rows .here")).to_be_visible()
+    held = []
+    page.route(lambda url: "/rows?" in url and "config=" in url and "stage=" not in url, lambda one: held.append(one))
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    stage = page.locator(".groups .here .name").text_content()
+    told = page.locator(".detail th", has_text="stage").locator("+ td")
+    expect(told).to_have_text(stage)
+    (late,) = held
+    with page.expect_response(late.request.url) as answer:
+        late.continue_()
+    answer.value.finished()
+    page.wait_for_timeout(200)
+    expect(told).to_have_text(stage)
+
+
 def test_the_next_page_leaves_no_open_row_behind(page, serve, picked):
     folder = Folder(picked)
     row = next(row for row in folder.quarantine.to_pylist() if row["stage"] == "pose")
