@@ -123,7 +123,7 @@ class Folder:
         try:
             with pq.ParquetFile(path, memory_map=True) as file:
                 return file.read()
-        except pa.ArrowException as error:
+        except (pa.ArrowException, OSError) as error:
             raise FolderError(
                 f"{path}: not a readable table ({type(error).__name__}). Run `facevox verify` on the folder, then the "
                 "build command, which writes its tables again"

@@ -90,10 +90,14 @@ def test_a_cut_or_missing_shard_is_an_error_not_a_gap(built, tmp_path):
         next(copy.fetch([row["key"]]))
 
 
-def test_a_damaged_table_is_told_with_what_to_do(built, tmp_path):
+@pytest.mark.parametrize("cut", [True, False], ids=["cut", "footer"])
+def test_a_damaged_table_is_told_with_what_to_do(built, tmp_path, cut):
     shutil.copytree(built["tar"].path, tmp_path / "O")
     index = tmp_path / "O" / "tables" / "index.parquet"
-    index.write_bytes(index.read_bytes()[:-9])
+    content = bytearray(index.read_bytes())
+    size = int.from_bytes(content[-8:-4], "little")
+    content[-8 - size : -8] = b"\xff" * size
+    index.write_bytes(content[:-9] if cut else content)
     with pytest.raises(FolderError, match="index.parquet: not a readable table .* Run `facevox verify`"):
         _ = Folder(tmp_path / "O").index
 
