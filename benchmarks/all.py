@@ -18,7 +18,6 @@ import torch
 
 from ..loaders.durable import write_bytes
 from ..loaders.folder import Folder, FolderError
-from ..loaders.statistics import dataset_of
 from .core.bench import BenchOptions, command_words
 from .core.bench import run as run_table
 from .core.catalogue import Entry, entries
@@ -98,7 +97,7 @@ def measured(one: Entry, folders: Sequence[Folder], common: BenchOptions) -> lis
         return [Result(one.name, one.title, reason=f"it needs {', '.join(lacking)}", command=command)]
     if one.asks:
         return [attempt(one, None, common)]
-    unfit = [one.unfit(dataset_of(folder), folder.configs) for folder in folders]
+    unfit = [one.unfit(folder.dataset, folder.configs) for folder in folders]
     fitting = [folder for folder, reason in zip(folders, unfit, strict=True) if not reason]
     if fitting:
         return [attempt(one, folder, common) for folder in fitting]

@@ -2,7 +2,6 @@
 
 from ..loaders.folder import Folder
 from ..loaders.rows import Rows, read_rows
-from ..loaders.statistics import dataset_of
 from .core.bench import BenchOptions
 from .core.metrics import Interval
 from .core.table import Measured, Row, Table
@@ -79,7 +78,7 @@ def measure(folder: Folder) -> tuple[str, dict[str, Measured]]:
         what: Measured(float(count), count, people, exact[what], None, 1, digest, exact=True)
         for what, count in counts.items()
     }
-    return _set_of(dataset_of(folder), rows), found
+    return _set_of(folder.dataset, rows), found
 
 
 def _parts(rows: Rows) -> dict[str, Rows]:

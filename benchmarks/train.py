@@ -13,7 +13,6 @@ from pathlib import Path
 
 from ..loaders.durable import write_bytes
 from ..loaders.folder import Folder
-from ..loaders.statistics import dataset_of
 from .core.catalogue import entries
 from .core.face_field import face_words
 
@@ -90,7 +89,7 @@ def trainings(options: TrainOptions) -> list[list[str]]:
     if unknown := {*options.tables} - {one.name for one in known}:
         raise ValueError(f"no table {sorted(unknown)[0]!r}; there is: {', '.join(one.name for one in known)}")
     for one in known:
-        fits = not one.unfit(dataset_of(folder), folder.configs)
+        fits = not one.unfit(folder.dataset, folder.configs)
         if fits and (not options.tables or one.name in options.tables):
             found += [line for line in one.trainings if line not in found]
     return [command(line, options, folder) for line in found]

@@ -3,7 +3,6 @@
 from ..loaders.folder import Folder
 from ..loaders.published.vox_vgg import TABLE_1
 from ..loaders.rows import Rows, read_rows
-from ..loaders.statistics import dataset_of
 from .core.bench import BenchOptions
 from .core.metrics import Interval
 from .core.table import Measured, Row, Table
@@ -24,7 +23,7 @@ PUBLISHED = {(title, gender): counts for title, _, gender, *counts in TABLE_1}
 def run(options: BenchOptions) -> Table:
     """The folder's counts beside the printed ones. Raises FolderError."""
     folder = Folder(options.data)
-    rows, dataset = read_rows(folder, FACTS), dataset_of(folder)
+    rows, dataset = read_rows(folder, FACTS), folder.dataset
     found = measure(rows, dataset, folder.digest)
     listed = []
     for (title, gender), counts in PUBLISHED.items():

@@ -144,6 +144,15 @@ class Folder:
         """One row per planned shard."""
         return self.table("manifest")
 
+    @cached_property
+    def dataset(self) -> str:
+        """Which dataset it holds: what the identities in its tables begin with; "" when it holds nobody."""
+        with pq.ParquetFile(self.path / "tables" / "identities.parquet") as file:
+            if not file.metadata.num_rows:
+                return ""
+            first: str = file.read_row_group(0, columns=["identity"])["identity"][0].as_py()
+        return first.split("/")[0]
+
     @property
     def configs(self) -> list[str]:
         return sorted(pc.unique(self.manifest["config"]).to_pylist())

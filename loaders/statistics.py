@@ -7,8 +7,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from . import candidates
 from .distributions import Panel
 from .durable import write_bytes
@@ -82,15 +80,6 @@ def described() -> list[str]:
     return sorted(path.stem for path in here.glob("*.py") if not path.stem.startswith("_"))
 
 
-def dataset_of(folder: Folder) -> str:
-    """Which dataset a folder holds: what the identities in its tables begin with; "" when it holds nobody."""
-    with pq.ParquetFile(folder.path / "tables" / "identities.parquet") as file:
-        if not file.metadata.num_rows:
-            return ""
-        first: str = file.read_row_group(0, columns=["identity"])["identity"][0].as_py()
-    return first.split("/")[0]
-
-
 def statistics(folder: Folder) -> Statistics:
     """Count a built folder. Reads tables/ and the card, never a shard.
 
@@ -100,7 +89,7 @@ def statistics(folder: Folder) -> Statistics:
 
     Raises ValueError when it holds nobody, or people of a dataset without published statistics here.
     """
-    name = dataset_of(folder)
+    name = folder.dataset
     if name not in described():
         found = f"people of {name!r}" if name else "no samples"
         raise ValueError(f"{folder} holds {found}; published statistics are known for: {', '.join(described())}")

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...loaders.folder import Folder
-from ...loaders.statistics import dataset_of
 from ...models.core.checkpoint import restore
 from ...models.core.generating import FACES, FaceGenerator, generated
 from .bench import BenchOptions
@@ -114,7 +113,7 @@ def drawn_table(
 def _command(name: str, one: Drawing, score: str, folder: Folder, options: BenchOptions) -> str:
     """What trains, gets the judge and measures, as far as it is missing."""
     if not one.run:
-        return f"facevox build {dataset_of(folder)} --raw RELEASE --out O --config faces --config voices"
+        return f"facevox build {folder.dataset} --raw RELEASE --out O --config faces --config voices"
     out = options.runs or "W"
     steps = []
     if not _checkpoints(one, options):

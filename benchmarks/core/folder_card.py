@@ -5,7 +5,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ...loaders.folder import Folder
-from ...loaders.statistics import dataset_of
 
 SECTIONS = ("Licence and consent", "Intended use", "Bias", "Faults of the release")
 TERMS = ("source", "licence", "consent")
@@ -43,7 +42,7 @@ def read_card(folder: Folder) -> FolderCard:
     terms = tuple((*said, count) for said, count in sorted(counted.items()))
     return FolderCard(
         str(folder),
-        dataset_of(folder),
+        folder.dataset,
         folder.digest,
         folder.index.num_rows,
         terms,  # type: ignore[arg-type]

@@ -128,7 +128,7 @@ class Desk:
                 try:
                     folder = Folder(self.options.folder)
                     # Read now: a build that comes later takes its tables away for a while.
-                    _ = folder.index, folder.quarantine
+                    _ = folder.index, folder.quarantine, folder.manifest, folder.dataset
                 except (FolderError, FileNotFoundError):
                     if self._folder is None:
                         raise
@@ -137,6 +137,12 @@ class Desk:
                 self._folder = stamp, folder
                 self._at, self._rows = {}, {}
             return self._folder[1]
+
+    @property
+    def built(self) -> int:
+        """When the open folder's tables were written, whole seconds since 1970, as words have them."""
+        self.folder  # noqa: B018 - looks whether there is a newer one
+        return (self._folder[0] if self._folder else 0) // 10**9
 
     @property
     def version(self) -> str:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from ...loaders.folder import Folder
 from ...loaders.sample import KEY, Config
-from ...loaders.statistics import dataset_of, described
+from ...loaders.statistics import described
 from ...loaders.waterfall import Quality, options_of
 from ..core.builder import find
 from ..core.review import STAGE
@@ -48,7 +48,7 @@ class Score:
 
 def face_configs(folder: Folder) -> list[Config]:
     """The configs of a folder whose samples are pictures of faces, in the dataset's order."""
-    name = dataset_of(folder)
+    name = folder.dataset
     configs = find(name).configs if name else ()
     return [config for config in configs if config.name in folder.configs and _shows_faces(config)]
 
@@ -138,7 +138,7 @@ class People:
     @cached_property
     def scores(self) -> tuple[Score, ...]:
         """What the dataset measures of a face: what its filters go by first."""
-        name = dataset_of(self.folder)
+        name = self.folder.dataset
         module = import_module(f"...loaders.published.{name}", __package__) if name in described() else None
         qualities: tuple[Quality, ...] = getattr(module, "QUALITIES", ())
         declared = {fact.name: fact.meaning for fact in self.config.facts}

@@ -11,7 +11,6 @@ from starlette.routing import Route
 
 from ...loaders.folder import Folder
 from ...loaders.sample import KEY
-from ...loaders.statistics import dataset_of
 from ..core.builder import find
 from ..core.review import STAGE
 from .desk import Desk
@@ -174,9 +173,8 @@ class _States:
     def __init__(self, desk: Desk, words: Words) -> None:
         self.table = desk.folder.quarantine
         self.said = words.about(("quarantine", "face"))
-        index = desk.folder.path / "tables" / "index.parquet"
-        self.built = int(index.stat().st_mtime)
-        """Whole seconds since 1970, as words have them; what people wanted tried again before has been tried."""
+        self.built = desk.built
+        """What people wanted tried again before has been tried."""
         self._masks: dict[str, Any] = {}
         by_verdict: dict[str, list[str]] = {"accepted": [], "retry": [], "in conflict": []}
         for key, own in self.said.items():
@@ -230,6 +228,6 @@ def _counted(reasons: Any) -> list[dict[str, Any]]:
 
 def _meanings(folder: Folder) -> dict[str, str]:
     """What the measured facts mean, by name."""
-    name = dataset_of(folder)
+    name = folder.dataset
     configs = find(name).configs if name else ()
     return {fact.name: fact.meaning for config in configs for fact in config.facts}

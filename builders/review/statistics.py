@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from ...loaders.durable import written_aside
 from ...loaders.statistics import Statistics as Counted
-from ...loaders.statistics import dataset_of, described, statistics
+from ...loaders.statistics import described, statistics
 from ...loaders.tabulate import Table, shown
 from ..core.agreement import FORMULA
 from .desk import Desk
@@ -31,7 +31,7 @@ class Statistics:
 
     def available(self) -> bool:
         """Whether the folder holds people of a dataset whose statistics are published."""
-        return self.desk.options.folder is not None and dataset_of(self.desk.folder) in described()
+        return self.desk.options.folder is not None and self.desk.folder.dataset in described()
 
     def routes(self) -> list[Route]:
         return [

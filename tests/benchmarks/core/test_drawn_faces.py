@@ -67,7 +67,7 @@ def test_rows_are_the_papers_and_nothing_trained_is_commands(built, tmp_path, na
 class Population:
     """Three people of a folder: voices and faces as they were read, and how often each picture was."""
 
-    path, digest = Path("O"), "d" * 64
+    path, digest, dataset = Path("O"), "d" * 64, "vox_vgg"
 
     def __init__(self, field: str) -> None:
         rows, self.samples, self.reads = [], {}, []
@@ -107,7 +107,6 @@ def drawn(tmp_path, monkeypatch):
     checkpoint.save(path, {**state, "folder": Population.digest})
     population, boxes = Population("face.webp"), []
     monkeypatch.setattr(drawn_faces, "Folder", lambda place: population)
-    monkeypatch.setattr(drawn_faces, "dataset_of", lambda folder: "vox_vgg")
     monkeypatch.setattr(drawn_faces, "missing", lambda name: "")
     monkeypatch.setattr(drawn_faces, "open_judge", lambda name, box, slips: boxes.append(box) or look)
     return population, BenchOptions("O", tmp_path), model.eval(), boxes

@@ -82,3 +82,21 @@ def test_words_are_counted_and_people_who_disagree_are_told(client, picked):
     some = ann.get("/api/faces/people", params={"config": "faces", "show": "in conflict"}).json()["people"]
     assert [other["person"] for other in some] == [one["person"]]
     assert [word.verdict for word in read(picked / FILE)] == ["keep", "leave out"]
+
+
+def test_while_a_build_writes_the_tables_anew_what_was_open_is_shown(client, picked, photos):
+    own = client(picked, raw=str(photos))
+    places = (
+        "/api/desk",
+        "/api/left",
+        "/api/faces/configs",
+        "/api/faces/people?config=faces",
+        "/api/quarantine/groups",
+    )
+    before = {place: own.get(place) for place in places}
+    (picked / "tables").rename(picked / "away")
+    during = {place: own.get(place) for place in places}
+    assert {answer.status_code for answer in (*before.values(), *during.values())} == {200}
+    assert {place: answer.json() for place, answer in during.items()} == {p: a.json() for p, a in before.items()}
+    (picked / "away").rename(picked / "tables")
+    assert own.get("/api/left").json() == before["/api/left"].json()
