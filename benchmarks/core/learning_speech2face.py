@@ -17,10 +17,10 @@ from .metrics import ranks, recall_at
 PEOPLE = Population(
     "strangers",
     "avspeech",
-    ("--videos", "800", "--clips", "1", "--seconds", "3", "--fps", "4", "--no-odd"),
+    ("--videos", "1600", "--clips", "1", "--seconds", "3", "--fps", "4", "--no-odd"),
     ("--face-network", "dlib", "--quality", "90"),
 )
-"""400 people to learn from, 200 to choose the options by, 200 to be found; one clip each."""
+"""800 people to learn from, 400 to choose the options by, 400 to be found; one clip each."""
 NARROW = ("--face-network", "dlib", "--mode", "mag_phase", "--width", "0.0625", "--frames", "259", "--channels-last")
 QUICK = (
     *("--batch-size", "8", "--epochs", "20", "--validate-every", "0"),

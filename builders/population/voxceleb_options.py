@@ -18,7 +18,7 @@ class VoxcelebOptions:
         default="tiny",
         metadata={"help": "tiny: for tests; small: for a look at everything", "choices": ("tiny", "small")},
     )
-    people: int = field(default=0, metadata={"help": "people of each subset, 1..400 (0: as the size has)"})
+    people: int = field(default=0, metadata={"help": "people of each subset, 1..800 (0: as the size has)"})
     images: int = field(default=0, metadata={"help": "pictures of each person, 1..500 (0: as the size has)"})
     utterances: int = field(
         default=-1, metadata={"help": "recordings of each person, 0..500 (-1: as the size has; 0: no audio at all)"}
@@ -45,7 +45,7 @@ class VoxcelebOptions:
         }
         for name, value in settled.items():
             object.__setattr__(self, name, value)
-        limits = {"people": (1, 400), "images": (1, 500), "utterances": (0, 500), "videos": (1, 50), "seconds": (1, 60)}
+        limits = {"people": (1, 800), "images": (1, 500), "utterances": (0, 500), "videos": (1, 50), "seconds": (1, 60)}
         for name, (low, high) in limits.items():
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must lie in {low}..{high}, got {getattr(self, name)}.")

@@ -268,12 +268,12 @@ def test_the_same_options_give_the_same_bytes_with_any_number_of_workers(tmp_pat
 
 
 def test_the_largest_tables_are_read_without_a_problem_but_the_planted_one(tmp_path):
-    people = roster(400, 5)
+    people = roster(800, 5)
     write_tables(tmp_path, people)
     found = read_identities(open_raw(str(tmp_path)))
     assert len(found.problems) == 1 and len(found.people) == len(people.vox1) + len(people.vox2) - 1
     assert len({one.person.subject for one in (*people.vox1, *people.vox2)}) == len(found.people)
-    assert len(people.chosen) == 800
+    assert len(people.chosen) == 1600
 
 
 def test_without_the_link_faces_stay_and_voices_are_somebody_elses():
@@ -285,7 +285,7 @@ def test_without_the_link_faces_stay_and_voices_are_somebody_elses():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"people": 401}, "people must lie in 1..400"),
+        ({"people": 801}, "people must lie in 1..800"),
         ({"size": "huge"}, "one of tiny, small"),
         ({"source": "web"}, "one of candidates, release"),
         ({"mels": True}, "give source release too"),
