@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache, cached_property
 from hashlib import sha256
 from itertools import repeat
@@ -118,11 +119,17 @@ class Folder:
         """One of `tables`. Raises FolderError for another name."""
         if name not in (*TABLES, *self.tables):
             raise FolderError(f"{self} has no table {name!r}; there is: {', '.join(self.tables)}")
+        with self._table_file(name) as file:
+            return file.read()
+
+    @contextmanager
+    def _table_file(self, name: str) -> Iterator[pq.ParquetFile]:
+        """A table's file, to be read within. Raises FolderError where it is damaged."""
         # read_table would import pyarrow.dataset, and with it pandas: over a second before the first batch.
         path = self.path / "tables" / f"{name}.parquet"
         try:
             with pq.ParquetFile(path, memory_map=True) as file:
-                return file.read()
+                yield file
         except (pa.ArrowException, OSError) as error:
             raise FolderError(
                 f"{path}: not a readable table ({type(error).__name__}). Run `facevox verify` on the folder, then the "
@@ -146,8 +153,11 @@ class Folder:
 
     @cached_property
     def dataset(self) -> str:
-        """Which dataset it holds: what the identities in its tables begin with; "" when it holds nobody."""
-        with pq.ParquetFile(self.path / "tables" / "identities.parquet") as file:
+        """Which dataset it holds: what the identities in its tables begin with; "" when it holds nobody.
+
+        Raises FolderError for a damaged table.
+        """
+        with self._table_file("identities") as file:
             if not file.metadata.num_rows:
                 return ""
             first: str = file.read_row_group(0, columns=["identity"])["identity"][0].as_py()
