@@ -2,9 +2,12 @@
 
 import argparse
 import os
+import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import NoReturn
 
 from . import (
     cli_bench,
@@ -46,10 +49,10 @@ RESUMED = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 found problems, 2 bad use or input, 130 interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    parser = _parser(given)
+    parser, commands = _parser(given)
     options, unknown = parser.parse_known_args(given)
     if unknown and not (hasattr(options, "dataset") and options.dataset not in (*cli_build.datasets(), *FORGED_BESIDE)):
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        _refuse(next((commands[word] for word in given if word in commands), parser), unknown)
     if options.version:
         # Looked up only here: reading package metadata takes longer than all the rest of --help.
         from importlib.metadata import version
@@ -95,9 +98,27 @@ def _one_line(error: BaseException, resumes: str) -> str:
     return " ".join(str(error).split())
 
 
-def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
+class _Parser(argparse.ArgumentParser):
+    """One whose errors are one line; the usage of fifty options would hide it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; `{self.prog} --help` tells what there is\n")
+
+
+def _refuse(parser: argparse.ArgumentParser, unknown: Sequence[str]) -> NoReturn:
+    """End with exit code 2, saying what a command does not know and what was nearest to it."""
+    known = re.findall(r"--[a-z][a-z0-9-]*", parser.format_help())
+    near = [one for word in unknown for one in get_close_matches(word.split("=")[0], known, n=1)]
+    advice = f" (did you mean {' '.join(near)}?)" if near else ""
+    parser.error(f"unrecognized arguments: {' '.join(unknown)}{advice}")
+
+
+def _parser(given: Sequence[str]) -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """The parser, and those of its commands by name."""
     raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="facevox", description=_describe(), epilog=EPILOG, formatter_class=raw)
+    parser: argparse.ArgumentParser = _Parser(
+        prog="facevox", description=_describe(), epilog=EPILOG, formatter_class=raw
+    )
     parser.add_argument("--version", action="store_true", help="print the version")
     parser.add_argument("--traceback", action="store_true", help="show the full traceback of an error")
     parser.set_defaults(run=None)
@@ -139,7 +160,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     demo.add_argument("--keep", action="store_true", help="keep what was made, in ./facevox-demo")
     demo.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per core)")
     demo.set_defaults(run=_demo)
-    return parser
+    return parser, commands.choices
 
 
 def _describe() -> str:

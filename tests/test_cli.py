@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -139,6 +140,24 @@ def test_wrong_arguments_exit_with_2(words, capfd):
         code = ended.code
     assert code == 2
     assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (
+            ["train", "gender", "--data", "O", "--out", "W", "--widht", "1"],
+            "train: unrecognized arguments: --widht 1 .*mean --width",
+        ),
+        (["build", "speakingfaces", "--raw", "R"], "build: the following arguments are required: --out"),
+        (["bulid"], "invalid choice: 'bulid'"),
+    ],
+)
+def test_a_slip_is_one_line_with_what_was_nearest(words, line, capfd):
+    with pytest.raises(SystemExit):
+        main(words)
+    told = capfd.readouterr().err
+    assert told.count("\n") == 1 and re.search(line, told) and "--help` tells" in told
 
 
 @pytest.mark.skipif(
