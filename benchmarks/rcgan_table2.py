@@ -1,5 +1,7 @@
 """Table II of the voice-GAN paper: errors of faces drawn from voices against the faces they should be."""
 
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,9 @@ from ..models.core.evaluate import Results, batches, joined
 from ..models.core.reading import Reading
 from ..models.rcgan import Rcgan
 from .core.bench import BenchOptions
+from .core.controls import Control
 from .core.metrics import bootstrap, spread
+from .core.picture_controls import DrawnPictures, target_chance, target_oracle
 from .core.picture_errors import MOST_DECIBELS, picture_errors
 from .core.protocol import Protocol
 from .core.table import Measured, Row, Table
@@ -31,6 +35,8 @@ TRAININGS = (
 )
 SPLIT = "test"
 KINDS = {"vae": "VAE", "cgan": "C-GAN", "rcgan": "RC-GAN"}
+CHECKED = 20
+"""First segments of each person whose faces are also held against another's target."""
 DIGITS = {"mae": 3, "mse": 3, "snr": 3, "psnr": 3, "pamse": 3, "ssim": 3}
 
 PUBLISHED = {
@@ -44,7 +50,7 @@ FLAG = "the paper says that RC-GAN is ahead of C-GAN by the numbers too; by SSIM
 def run(options: BenchOptions) -> Table:
     """Measure the kinds there are checkpoints for. Raises ValueError, FolderError."""
     folder = Folder(options.data)
-    found = measure(folder, options)
+    found, controls = measure(folder, options)
     rows = []
     for kind, title in KINDS.items():
         home = options.runs or "W"
@@ -64,21 +70,47 @@ def run(options: BenchOptions) -> Table:
         "each person has one target face: who tells the class of a voice can look the face up, with errors of 0",
     )
     return Table(
-        TITLE, ("method", "score"), tuple(rows), notes, {"folder": folder.digest}, tested=(SPLIT,), read=CONFIGS
+        TITLE,
+        ("method", "score"),
+        tuple(rows),
+        notes,
+        {"folder": folder.digest},
+        controls=controls,
+        tested=(SPLIT,),
+        read=CONFIGS,
     )
 
 
 # --- measuring: nothing below knows what the paper printed ---
 
 
-def measure(folder: Folder, options: BenchOptions) -> dict[tuple[str, str], Measured]:
-    """Every score of every kind with checkpoints `RUNS/rcgan-KIND/seed*/best.pt`. Raises ValueError for others."""
-    found = {}
-    for kind in KINDS:
-        seeds = [errors(folder, path, options) for path in checkpoints(kind, options)]
+@dataclass(frozen=True)
+class Drawn:
+    """What a checkpoint draws of every test segment (S,), and some of the pictures.
+
+    `errors` holds its recording's `keys`, its `class` and each score.
+    """
+
+    errors: Results
+    pictures: DrawnPictures
+
+
+def measure(folder: Folder, options: BenchOptions) -> tuple[dict[tuple[str, str], Measured], tuple[Control, ...]]:
+    """Every score of every kind with checkpoints `RUNS/rcgan-KIND/seed*/best.pt`, and controls of the first seeds.
+
+    Raises ValueError for a checkpoint of another kind or folder.
+    """
+    found: dict[tuple[str, str], Measured] = {}
+    controls: list[Control] = []
+    for kind, title in KINDS.items():
+        seeds = [drawn(folder, path, options) for path in checkpoints(kind, options)]
         for score in DIGITS if seeds else ():
-            found[kind, score] = summary(score, seeds, options.seed)
-    return found
+            found[kind, score] = summary(score, [one.errors for one in seeds], options.seed)
+        if seeds:
+            first = seeds[0].pictures
+            controls += [] if controls else [target_oracle(first.targets)]
+            controls.append(target_chance(title, first, options.seed))
+    return found, tuple(controls)
 
 
 def checkpoints(kind: str, options: BenchOptions) -> list[Path]:
@@ -86,8 +118,8 @@ def checkpoints(kind: str, options: BenchOptions) -> list[Path]:
     return sorted(Path(options.runs).glob(f"rcgan-{kind}/seed*/best.pt")) if options.runs else []
 
 
-def errors(folder: Folder, path: Path, options: BenchOptions) -> Results:
-    """Of every test segment its recording's `keys`, its `class` and each score, (S,)."""
+def drawn(folder: Folder, path: Path, options: BenchOptions) -> Drawn:
+    """Of every test segment the errors. Raises ValueError for a checkpoint of another kind or folder."""
     model, state = restore(path)
     if not isinstance(model, Rcgan) or path.parts[-3] != f"rcgan-{model.variant}":
         raise ValueError(f"{path}: holds another model than its folder's name says")
@@ -96,16 +128,19 @@ def errors(folder: Folder, path: Path, options: BenchOptions) -> Results:
             f"{path}: trained on a folder of digest {state['folder'][:12]}, this one has {folder.digest[:12]}. "
             "Give --data the folder it was trained on"
         )
-    place, parts = choose(options.device, "fp32"), []
+    place, parts, kept, seen = choose(options.device, "fp32"), [], [], Counter[int]()
     model.eval().to(place.device)
     reading = Reading(folder, model.inputs(), limit=options.limit, batch_size=options.batch_size)
     for batch in (batch for batch in batches(reading.stream(SPLIT)) if batch["keys"]):
         with torch.inference_mode():
             made = model(place.move(batch)).float().cpu().clamp(0, 1)
-        pair = ((batch["face"].float() / 255), made)
-        found = picture_errors(*(pictures.permute(0, 2, 3, 1).numpy() for pictures in pair))
-        parts.append({"keys": np.array(batch["keys"]), "class": batch["class"].numpy(), **vars(found)})
-    return joined(parts)
+        targets, faces = (one.permute(0, 2, 3, 1).numpy() for one in ((batch["face"].float() / 255), made))
+        found, people = picture_errors(targets, faces), batch["class"].numpy()
+        parts.append({"keys": np.array(batch["keys"]), "class": people, **vars(found)})
+        for at, person in enumerate(people.tolist()):
+            seen[person] += 1
+            kept += [(targets[at], faces[at], person)] if seen[person] <= CHECKED else []
+    return Drawn(joined(parts), DrawnPictures(*(np.array(part) for part in zip(*kept, strict=True))))
 
 
 def summary(score: str, seeds: list[Results], seed: int) -> Measured:

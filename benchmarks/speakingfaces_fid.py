@@ -1,14 +1,14 @@
 """The pair of Frechet distances of SpeakingFaces (Sensors 2021, 21(10), 3465), and kernel distances beside them."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ..loaders.folder import Folder
 from .core.bench import BenchOptions
+from .core.controls import Control
 from .core.judges import missing, open_judge
 from .core.metrics import Interval, frechet_distance, kernel_distance, spread
+from .core.picture_controls import Distance, halves, itself
 from .core.protocol import Protocol
 from .core.table import Measured, Row, Table
 from .core.translated_faces import METHODS, SPLIT, networks, pictures, test_faces, translated
@@ -25,7 +25,6 @@ PARTS = 10
 
 PUBLISHED = {"cut": 22.12, "cyclegan": 18.95}
 
-Distance = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
 SCORES: dict[str, tuple[Distance, float]] = {"FID": (frechet_distance, 1.0), "KID x 1000": (kernel_distance, 1000.0)}
 
 
@@ -33,7 +32,7 @@ def run(options: BenchOptions) -> Table:
     """Measure with the judge asked for what there are checkpoints for. Raises ValueError, FolderError."""
     folder = Folder(options.data)
     absent = missing(options.judge)
-    found = {} if absent else measure(folder, options)
+    found, controls = ({}, ()) if absent else measure(folder, options)
     again = f"facevox bench speakingfaces_fid --data {options.data} --runs {options.runs or 'W'} --judge"
     rows = []
     for name, title in NAMES.items():
@@ -56,16 +55,16 @@ def run(options: BenchOptions) -> Table:
         "of fewer pictures than the judge has numbers is too high: compare sets of the same pictures, or KID",
         *((f"{options.judge}: {absent}",) if absent else ()),
     )
-    return Table(
-        TITLE, ("faces", "score", "judge"), tuple(rows), notes, {"folder": folder.digest, "judge": options.judge}
-    )
+    facts = {"folder": folder.digest, "judge": options.judge}
+    columns = ("faces", "score", "judge")
+    return Table(TITLE, columns, tuple(rows), notes, facts, controls=controls, tested=(SPLIT,), read=CONFIGS)
 
 
 # --- measuring: nothing below knows what the paper printed ---
 
 
-def measure(folder: Folder, options: BenchOptions) -> dict[tuple[str, str], Measured]:
-    """Every score of every set of faces against the real ones. Raises FolderError, ValueError."""
+def measure(folder: Folder, options: BenchOptions) -> tuple[dict[tuple[str, str], Measured], tuple[Control, ...]]:
+    """Every score of every set of faces against the real ones, and controls. Raises FolderError, ValueError."""
     faces = test_faces(folder, options)
     judge = open_judge(options.judge, as_published=options.as_published)
     real = judge(pictures(faces.visual))
@@ -85,7 +84,12 @@ def measure(folder: Folder, options: BenchOptions) -> dict[tuple[str, str], Meas
         if min(first.sum(), second.sum()) > 1:
             one = jackknifed(distance, (real[first], faces.people[first]), (real[second], faces.people[second]))
             found["trials", score] = summary([one], scale, int(second.sum()), len(np.unique(faces.people)), digest)
-    return found
+    # Of the unbiased kernel distance, a set from itself is below 0 by what its own pairs count for.
+    controls = [itself("FID", SCORES["FID"][0], real)]
+    thermal = vectors["thermal"][0]
+    for score, (distance, _) in SCORES.items():
+        controls.append(halves(score, distance, real, thermal, faces.people, options.seed))
+    return found, tuple(controls)
 
 
 def jackknifed(

@@ -35,7 +35,7 @@ def test_errors_of_every_segment_are_those_of_a_plain_count(tmp_path, monkeypatc
         "face": torch.randint(0, 256, (3, 3, 64, 64), generator=draw).byte(),
     }
     monkeypatch.setattr(rcgan_table2, "Reading", lambda *_, **__: SimpleNamespace(stream=lambda split: [batch]))
-    found = rcgan_table2.errors(SimpleNamespace(digest="d" * 64), path, BenchOptions(device="cpu"))
+    found = rcgan_table2.drawn(SimpleNamespace(digest="d" * 64), path, BenchOptions(device="cpu")).errors
     with torch.inference_mode():
         difference = (model(batch) - batch["face"] / 255).numpy()
     assert found["mae"] == pytest.approx(np.abs(difference).mean((1, 2, 3)), rel=1e-5)

@@ -85,6 +85,15 @@ def test_table_1_counts_faces_nearer_to_their_target_than_tau(classes, runs, jud
     assert not any("recording" in one or "source files" in one for one in shared)
 
 
+def test_table_2_has_controls_of_the_pictures_drawn(classes, runs):
+    table = run("rcgan_table2", BenchOptions(classes.path, runs, device="cpu"))
+    assert sum(row.measured is not None for row in table.rows) == 6
+    found = {control.name: control for control in table.controls}
+    assert {*found} == {"oracle", "chance", "leakage"}
+    assert found["oracle"].passed
+    assert found["chance"].about == "VAE" and "of 2 people" in found["chance"].found
+
+
 def test_figure_4_holds_both_scales_and_curves(classes, judged_by_colour):
     table = run("rcgan_figure4", BenchOptions(classes.path))
     rows = {row.labels: row for row in table.rows}

@@ -72,6 +72,9 @@ def test_distances_of_sets_with_the_judge_that_is_here(with_faces, runs, seen):
     wanted = [row for row in table.rows if row.published is not None]
     assert [row.published for row in wanted] == [22.12, 18.95]
     assert all(row.command.endswith("--judge inception-2015") for row in wanted)
+    kinds = [control.name for control in table.controls]
+    assert (kinds.count("oracle"), kinds.count("judge")) == (1, 2) and "leakage" in kinds
+    assert all(control.passed for control in table.controls if control.name == "oracle")
 
 
 def test_a_checkpoint_of_another_folder_is_refused(built, with_faces, runs, tmp_path):
