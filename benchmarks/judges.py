@@ -1,12 +1,26 @@
 """How often the judges of made faces are wrong about real ones, on the people of a folder."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from ..loaders.folder import Folder, FolderError
 from .core.bench import BenchOptions
-from .core.judges import ALIGNED, RULES, WHOLE, OwnError, heard, judged, missing, open_judge, own_error, real_samples
+from .core.judges import (
+    ALIGNED,
+    RULES,
+    WHOLE,
+    OwnError,
+    heard,
+    judged,
+    missing,
+    open_judge,
+    own_error,
+    real_keys,
+    real_samples,
+)
 from .core.metrics import Interval
+from .core.outcomes import Outcomes
 from .core.table import Measured, Row, Table
 
 TITLE = "The judges' own errors: real faces and voices of a folder's test people"
@@ -36,8 +50,8 @@ def run(options: BenchOptions) -> Table:
     folder = Folder(options.data)
     found = measure(folder, options)
     rows = []
-    for name, error in found.items():
-        rows += [Row((name, score), None, measured, digits=2) for score, measured in scores(error).items()]
+    for one in found:
+        rows += [Row((one.name, score), None, measured, digits=2) for score, measured in scores(one.error).items()]
     if absent := missing(options.judge):
         command = f"facevox bench judges --data {options.data} --judge {options.judge}"
         rows.append(Row((f"{options.judge} ({absent})", "wrong nearest"), None, None, command))
@@ -45,31 +59,62 @@ def run(options: BenchOptions) -> Table:
         "wrong nearest: samples whose nearest other one is somebody else's; wrong by vote: leave-one-out, most within "
         "the tolerance; the others are shares of all pairs. About made faces a judge is wrong at least as often",
         "tolerances: " + "; ".join(f"{name} {rule.metric} {rule.tolerance}" for name, rule in RULES.items()),
+        f"leakage: {SPLIT} beside train, which matters for a judge that was trained on this folder",
     )
-    return Table(TITLE, ("judge", "score"), tuple(rows), notes, {"folder": folder.digest, "split": SPLIT})
+    facts = {"folder": folder.digest, "split": SPLIT}
+    outcomes = tuple(one.outcomes() for one in found)
+    read = tuple(one.config for one in found)
+    return Table(TITLE, ("judge", "score"), tuple(rows), notes, facts, outcomes=outcomes, read=read)
 
 
 # --- measuring ---
 
 
-def measure(folder: Folder, options: BenchOptions) -> Mapping[str, OwnError]:
-    """The own error of the judge asked for on the folder's faces, and of mfcc on its voices, by the judge's name."""
-    found: dict[str, OwnError] = {}
+@dataclass(frozen=True)
+class Judged:
+    """A judge of the real samples of a config: what it is wrong about, and the samples' keys in order."""
+
+    judge: str
+    config: str
+    error: OwnError
+    keys: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.judge}, {self.config}"
+
+    def outcomes(self) -> Outcomes:
+        """Of every sample of who has several, whose the nearest other one is."""
+        asked, told = self.error.asked, self.error.told[None]
+        own = self.error.table.labels[asked]
+        keys, merit = np.array(self.keys)[asked], self.error.right.astype(np.float64)
+        return Outcomes((self.name, "nearest is the own"), SPLIT, keys, merit, own, own, told, self.config)
+
+
+def measure(folder: Folder, options: BenchOptions) -> list[Judged]:
+    """The judge asked for on the folder's faces, and mfcc on its voices. Raises FolderError where it has neither."""
+    found = []
     for kind in _there(folder, PICTURES)[:1]:
         if not missing(options.judge):
             judge = open_judge(options.judge, kind.box, options.as_published)
             table = judged(real_samples(folder, SPLIT, kind.config, kind.field), kind.field, judge, options.judge)
             rule = RULES.get(options.judge)
             metric = rule.metric if rule else "cosine"
-            found[f"{options.judge}, {kind.config}"] = own_error(table, metric, rule, options.seed)
+            error = own_error(table, metric, rule, options.seed)
+            found.append(Judged(options.judge, kind.config, error, _keys(folder, kind)))
     for kind in _there(folder, SOUNDS)[:1]:
         table = heard(real_samples(folder, SPLIT, kind.config, kind.field), kind.field)
-        found[f"mfcc, {kind.config}"] = own_error(table, "cosine", seed=options.seed)
+        error = own_error(table, "cosine", seed=options.seed)
+        found.append(Judged("mfcc", kind.config, error, _keys(folder, kind)))
     if not found:
         raise FolderError(
             f"{folder}: has neither faces nor voices in split {SPLIT}; build configs pairs, faces or voices"
         )
     return found
+
+
+def _keys(folder: Folder, kind: Kind) -> tuple[str, ...]:
+    return tuple(key for keys in real_keys(folder, SPLIT, kind.config, kind.field).values() for key in keys)
 
 
 def _there(folder: Folder, kinds: tuple[Kind, ...]) -> list[Kind]:

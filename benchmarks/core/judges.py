@@ -140,6 +140,12 @@ class OwnError:
     of all pairs; where there is a rule, `wrong by vote` of leave-one-out, `same refused` and `different accepted`."""
     intervals: dict[str, Interval]
     """95 % over people, of the first four."""
+    asked: NDArray[np.int64]
+    """(M,) rows of those who have several samples, which are looked for."""
+    told: NDArray[np.str_]
+    """(M,) whose the nearest other sample of each is."""
+    right: NDArray[np.bool_]
+    """(M,) whether it is the same person's: what `wrong nearest` is counted from."""
 
 
 def own_error(table: EmbeddingTable, metric: str, rule: Rule | None = None, seed: int = 0) -> OwnError:
@@ -147,11 +153,12 @@ def own_error(table: EmbeddingTable, metric: str, rule: Rule | None = None, seed
 
     Who has one sample alone is somebody to be taken for, and is not looked for.
     """
-    _, member, counts = np.unique(table.labels, return_inverse=True, return_counts=True)
+    people, member, counts = np.unique(table.labels, return_inverse=True, return_counts=True)
     several = counts[member] > 1
     found = pairs(table.vectors, table.labels, metric, seed=seed)
     line, (area, error) = curve(found), intervals(found, seed)
-    wrong = member[_nearest(table.vectors, metric, several)] != member[several]
+    told = member[_nearest(table.vectors, metric, several)]
+    wrong = told != member[several]
     shares = {"wrong nearest": float(wrong.mean()), "AUC": line.area, "equal error": line.equal_error[0]}
     between = {"wrong nearest": bootstrap(wrong, member[several], seed), "AUC": area, "equal error": error}
     if rule:
@@ -162,7 +169,8 @@ def own_error(table: EmbeddingTable, metric: str, rule: Rule | None = None, seed
         between["wrong by vote"] = Interval(1 - reached.high, 1 - reached.low)
         near = found.distances <= rule.tolerance if metric == "euclidean" else 1 - found.distances > rule.tolerance
         shares |= {"same refused": (~near[found.same]).mean(), "different accepted": near[~found.same].mean()}
-    return OwnError(table, found, {name: float(value) for name, value in shares.items()}, between)
+    plain = {name: float(value) for name, value in shares.items()}
+    return OwnError(table, found, plain, between, np.flatnonzero(several), people[told], ~wrong)
 
 
 def judge_control(name: str, vectors: NDArray[np.float64], labels: NDArray[np.str_]) -> Control:
@@ -206,7 +214,14 @@ def _nearest(vectors: NDArray[np.float64], metric: str, asked: NDArray[np.bool_]
 
 
 def real_samples(folder: Folder, split: str, config: str, field: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Whose, and the sample, of up to `MOST_PICTURES` of every person of a split. Raises FolderError for none."""
+    """Whose, and the sample, of every one of `real_keys`. Raises FolderError for none."""
+    for who, keys in real_keys(folder, split, config, field).items():
+        for sample in folder.fetch(keys, [field], config=config):
+            yield who, sample
+
+
+def real_keys(folder: Folder, split: str, config: str, field: str) -> dict[str, list[str]]:
+    """Keys of up to `MOST_PICTURES` samples of every person of a split, in order. Raises FolderError for none."""
     rows = [row for row in folder.index.to_pylist() if (row["config"], row["split"]) == (config, split)]
     taken: dict[str, list[str]] = {}
     for row in sorted(rows, key=lambda row: str(row["key"])):
@@ -214,9 +229,7 @@ def real_samples(folder: Folder, split: str, config: str, field: str) -> Iterato
             taken.setdefault(row["identity"], []).append(row["key"])
     if not taken:
         raise FolderError(f"{folder}: no {field} in config {config}, split {split}")
-    for who, keys in sorted(taken.items()):
-        for sample in folder.fetch(keys[:MOST_PICTURES], [field], config=config):
-            yield who, sample
+    return {who: keys[:MOST_PICTURES] for who, keys in sorted(taken.items())}
 
 
 def judged(samples: Iterator[tuple[str, dict[str, Any]]], field: str, judge: PictureJudge, name: str) -> EmbeddingTable:

@@ -1,9 +1,14 @@
 """`facevox bench judges`: every judge's own error on the people of a folder."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from facevox.benchmarks.core.bench import BenchOptions, run
-from facevox.benchmarks.core.judges import open_judge
+from facevox.benchmarks.core.controls import classification
+from facevox.benchmarks.core.embedding_table import EmbeddingTable
+from facevox.benchmarks.core.judges import open_judge, own_error
+from facevox.benchmarks.judges import Judged
 from facevox.loaders.folder import FolderError
 from sklearn.metrics import roc_auc_score
 
@@ -30,6 +35,22 @@ def test_faces_and_voices_of_a_folder_are_judged(with_faces):
     assert found["dlib, pairs", "AUC"].value == pytest.approx(100 * roc_auc_score(same, -apart[upper]))
     assert found["dlib, pairs", "same refused"].value == pytest.approx(100 * (apart[upper][same] > 0.6).mean())
     assert found["dlib, pairs", "same refused"].told_interval is None, "of pairs, not of people"
+    controls = {(control.name, control.about): control for control in table.controls}
+    assert {name for name, _ in controls} == {"chance", "oracle", "leakage"}
+    chance = controls["chance", "dlib, pairs, nearest is the own"]
+    assert f"measured {100 - nearest.value:.2f} %" in chance.found and chance.passed
+    assert all(control.passed for control in table.controls if control.name == "oracle")
+
+
+def test_what_a_judge_told_of_other_samples_fails_its_control():
+    random, labels = np.random.default_rng(0), np.repeat([f"p{at}" for at in range(8)], 3)
+    vectors = random.standard_normal((8, 16)).repeat(3, axis=0) + 0.01 * random.standard_normal((24, 16))
+    error = own_error(EmbeddingTable("j", vectors, labels), "cosine")
+    keys = tuple(f"k{at}" for at in range(24))
+    assert all(control.passed for control in classification(Judged("j", "faces", error, keys).outcomes()))
+    mixed = replace(error, told=np.roll(error.told, 3))
+    _, oracle = classification(Judged("j", "faces", mixed, keys).outcomes())
+    assert not oracle.passed
 
 
 def test_a_judge_that_is_not_here_is_not_measured(with_faces):
