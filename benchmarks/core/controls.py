@@ -10,9 +10,8 @@ from .outcomes import Outcomes
 SHUFFLES = 200
 TOLERATED = 4.0
 """Standard errors between shuffled labels and the formula before the metric is called wrong: 1 in 16,000 by chance."""
-
-
 UNLIKELY = 0.001
+"""Chance of a row in which all is wrong, by its number of people, below which its classes are called mixed up."""
 
 
 @dataclass(frozen=True)
