@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import torch
-from torch.utils.data import IterableDataset, get_worker_info
+from numpy.typing import NDArray
+from torch.utils.data import IterableDataset, default_convert, get_worker_info
 
 from .arrow_buffers import as_arrow
 from .folder import Folder, Frames, decode_member, member_ranges, wanted_frames
@@ -17,7 +18,7 @@ from .members import Members
 from .palette import heat_index
 from .remote import Source, open_shards
 from .shards import FolderError, Parts, Range, Request
-from .sound_window import decode_middle
+from .sound_window import decode_middle, decode_window
 
 Inputs = Callable[[Any], Any]
 
@@ -79,6 +80,24 @@ def _stacked(values: list[np.ndarray[Any, Any]]) -> Any:
     return shared
 
 
+def as_tensors(batch: Any) -> Any:
+    """Arrays of a batch as tensors, wherever they are, as torch's default_convert does it; the facts are not copied."""
+    if type(batch) is dict:
+        return {name: as_tensors(value) for name, value in batch.items()}
+    return batch if _plain(batch) else default_convert(batch)  # type: ignore[no-untyped-call]
+
+
+_PLAIN = {str, int, float, bool, bytes, type(None)}
+
+
+def _plain(value: Any) -> bool:
+    """Whether there is nothing of NumPy or torch in it."""
+    kind = type(value)
+    if kind is list or kind is dict:
+        return all(map(_plain, value if kind is list else value.values()))
+    return kind in _PLAIN
+
+
 @dataclass(frozen=True)
 class Failure:
     """An error on its way out of a worker, without the DataLoader's wrapping of its message."""
@@ -96,6 +115,8 @@ class Wanted:
     ranges: dict[str, list[Range]]
     warped: bool
     """Whether `visual.webp` is to be warped to the thermal frame."""
+    place: float | None = None
+    """Where in its sounds a part is to begin, 0 to 1; None for the middle."""
 
 
 class Reader(Protocol):
@@ -149,9 +170,13 @@ class SampleReader:
         self.facts = table.drop_columns(["config", "split", "shard", "row", "fields"])
         self.members = Members(str(folder), table, options.fields)
 
-    def request(self, rows: np.ndarray[Any, np.dtype[np.int64]]) -> Request:
-        """All byte ranges of some rows at once, to be read shard by shard in file order."""
-        wanted = [self._wanted(int(row)) for row in rows]
+    def request(self, rows: NDArray[np.int64], places: NDArray[np.float64] | None = None) -> Request:
+        """All byte ranges of some rows at once, to be read shard by shard in file order.
+
+        `places` (rows,) in 0..1 say where the part of a sound begins that `sound_seconds` asks for; None: its middle.
+        """
+        begins = [None] * len(rows) if places is None else places.tolist()
+        wanted = [self._wanted(int(row), place) for row, place in zip(rows, begins, strict=True)]
         by_shard: defaultdict[str, list[Range]] = defaultdict(list)
         for one in wanted:
             by_shard[one.shard] += [place for ranges in one.ranges.values() for place in ranges]
@@ -163,7 +188,7 @@ class SampleReader:
         facts = self.facts.take(as_arrow(np.array([one.row for one in wanted], np.int64))).to_pylist()
         return [self._sample(one, own, parts[one.shard]) for one, own in zip(wanted, facts, strict=True)]
 
-    def _wanted(self, row: int) -> Wanted:
+    def _wanted(self, row: int, place: float | None) -> Wanted:
         entries = self.members.entries(row)
         warped = self.options.align and self.options.decode and any(e["name"] == "visual.webp" for e in entries)
         stored = self.members.entry(row, "aligned.webp") if warped else None
@@ -171,7 +196,7 @@ class SampleReader:
             # Kept by the build where the matrices do not reproduce the release's aligned frames.
             entries = [{**stored, "name": "visual.webp"} if e["name"] == "visual.webp" else e for e in entries]
         ranges = {entry["name"]: member_ranges(entry, self.options.frames) for entry in entries}
-        return Wanted(row, self.members.shard_name(row), entries, ranges, warped and stored is None)
+        return Wanted(row, self.members.shard_name(row), entries, ranges, warped and stored is None, place)
 
     def _sample(self, wanted: Wanted, facts: dict[str, Any], parts: Mapping[Range, memoryview]) -> dict[str, Any]:
         key, identity = facts.pop("key"), facts.pop("identity")
@@ -180,7 +205,7 @@ class SampleReader:
             name = entry["name"]
             data = [parts[place] for place in wanted.ranges[name]]
             try:
-                sample[name] = self._decoded(entry, data) if self.options.decode else _raw(entry, data)
+                sample[name] = self._decoded(entry, data, wanted.place) if self.options.decode else _raw(entry, data)
             except ValueError as error:
                 where = f"{self.members.folder}/{wanted.shard}: {key}.{name}"
                 raise FolderError(f"{where}: {error}. Run `facevox verify` on the folder") from None
@@ -192,9 +217,9 @@ class SampleReader:
             sample["visual.webp"] = aligned(sample["visual.webp"], numbers, facts, size, key)
         return sample
 
-    def _decoded(self, entry: Mapping[str, Any], data: Sequence[memoryview]) -> Any:
-        if self.options.sound_seconds and entry["name"].endswith((".flac", ".wav")):
-            return decode_middle(data[0], self.options.sound_seconds)
+    def _decoded(self, entry: Mapping[str, Any], data: Sequence[memoryview], place: float | None) -> Any:
+        if (seconds := self.options.sound_seconds) and entry["name"].endswith((".flac", ".wav")):
+            return decode_middle(data[0], seconds) if place is None else decode_window(data[0], seconds, place)
         array = decode_member(entry, data, self.options.threads)
         return heat_index(array) if entry["name"] == "thermal.webp" and self.options.thermal == "index" else array
 

@@ -14,6 +14,8 @@ SECOND_GENDER = 3
 """Stream of random bits that orders the second gender; the first has that of the samples."""
 DRAWS = 16
 """First stream of random bits that draws samples of an identity: one per config."""
+PLACES = 1 << 16
+"""First stream of random bits that draws where in a sample its part begins: one per config."""
 
 
 class People(Protocol):
@@ -60,10 +62,14 @@ class RowsByIdentity:
 
 @dataclass(frozen=True)
 class IdentityBatch:
-    """Identities (P,) and, by config, their rows (P x K,), identity after identity."""
+    """Identities (P,) and, by config, their rows (P x K,), identity after identity.
+
+    `places` (P x K,) in 0..1, by config, are for parts that begin anywhere in a sample.
+    """
 
     identities: Rows
     rows: Mapping[str, Rows]
+    places: Mapping[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,15 @@ class IdentityOrder:
             config: np.concatenate([self._drawn(config, stream, int(who), epoch) for who in identities])
             for stream, config in enumerate(self.wanted, DRAWS)
         }
-        return IdentityBatch(identities, drawn)
+        return IdentityBatch(identities, drawn, self._places(identities, epoch))
+
+    def _places(self, identities: Rows, epoch: int) -> dict[str, NDArray[np.float64]]:
+        seed = self.people.seed
+        return {
+            config: np.concatenate([random_bits(count, seed, epoch, stream, int(who)) >> 11 for who in identities])
+            / np.float64(1 << 53)
+            for stream, (config, count) in enumerate(self.wanted.items(), PLACES)
+        }
 
     def _drawn(self, config: str, stream: int, identity: int, epoch: int) -> Rows:
         having, wanted = self.samples[config], self.wanted[config]

@@ -23,7 +23,8 @@ class IdentityOptions:
     `fields` by config: media by name; a config that is not named there gives all of its media. `balance` names a fact
     with two values, as "gender": batches then are 3:1 and 1:3 by turns. `drop_last` leaves the last people out where
     they fill no batch on every rank (`balance` always does). `where` and `frames` are for every config, as in
-    StreamOptions.
+    StreamOptions. `random_seconds` decodes only so many seconds of every sound, from a place drawn anew in each epoch,
+    the whole where it is shorter; 0 decodes all.
     """
 
     identities: int = 4
@@ -31,6 +32,7 @@ class IdentityOptions:
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     frames: Frames = "all"
     decode: bool = True
+    random_seconds: float = 0
     where: str = ""
     balance: str = ""
     seed: int = 0
@@ -48,12 +50,13 @@ def together_by_config(samples: dict[str, Any]) -> dict[str, Any]:
 class IdentityReader:
     """The samples of identity batches, config by config; plain data, so that it can be pickled."""
 
-    def __init__(self, names: list[str], parts: Mapping[str, SampleReader]) -> None:
-        self.names, self.parts = names, dict(parts)
+    def __init__(self, names: list[str], parts: Mapping[str, SampleReader], anywhere: bool = False) -> None:
+        self.names, self.parts, self.anywhere = names, dict(parts), anywhere
 
     def request(self, rows: IdentityBatch) -> Request:
         """The byte ranges of all configs: their shards have different names."""
-        own = {config: part.request(rows.rows[config]) for config, part in self.parts.items()}
+        places = rows.places if self.anywhere else {}
+        own = {config: part.request(rows.rows[config], places.get(config)) for config, part in self.parts.items()}
         ranges = {shard: wanted for request in own.values() for shard, wanted in request.ranges.items()}
         return Request(ranges, (rows.identities, own))
 
@@ -79,6 +82,8 @@ class IdentityStream(BatchStream):
     ) -> None:
         self.folder = opened(folder)
         self.split, self.options = split, options
+        if not 0 <= options.random_seconds < float("inf"):
+            raise ValueError(f"random_seconds {options.random_seconds}: expected 0 (all) or more")
         reading = {config: self._reading(config) for config in options.samples}
         tables = {config: split_rows(self.folder, config, split, chosen) for config, chosen in reading.items()}
         everyone = [set(table["identity"].to_pylist()) for table in tables.values()]
@@ -111,13 +116,19 @@ class IdentityStream(BatchStream):
         order = IdentityOrder(people, rows, options.samples)
         self.repeats = order.repeats()
         parts = {config: SampleReader(self.folder, table, reading[config]) for config, table in tables.items()}
-        batches = Batches(self.folder.source, IdentityReader(self.names, parts), order, inputs or together_by_config)
+        reader = IdentityReader(self.names, parts, bool(options.random_seconds))
+        batches = Batches(self.folder.source, reader, order, inputs or together_by_config)
         self._keys = {config: table["key"] for config, table in tables.items()}
         super().__init__(order, batches, options.workers)
 
     def _reading(self, config: str) -> StreamOptions:
         own = self.options
-        chosen = StreamOptions(own.fields.get(config), own.frames, decode=own.decode, where=own.where)
+        chosen = StreamOptions(
+            *(own.fields.get(config), own.frames),
+            decode=own.decode,
+            where=own.where,
+            sound_seconds=own.random_seconds,
+        )
         check_reading(chosen)
         return chosen
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from .arrow_buffers import as_arrow, equal_rows
-from .batches import Batches, Failure, Inputs, Reader, SampleReader, together
+from .batches import Batches, Failure, Inputs, Reader, SampleReader, as_tensors, together
 from .batches import StreamOptions as StreamOptions
 from .folder import Folder, check_frames, opened
 from .order import Order
@@ -209,6 +209,7 @@ def _loader(batches: Batches, workers: int) -> DataLoader[Any]:
         num_workers=workers,
         persistent_workers=workers > 0,
         prefetch_factor=2 if workers else None,
+        collate_fn=as_tensors,
     )
 
 

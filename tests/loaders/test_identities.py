@@ -172,3 +172,31 @@ def test_voices_and_faces_of_a_voice_face_folder(tmp_path):
             assert all(len(set(names[at : at + wanted])) == 1 for at in range(0, len(names), wanted))
         assert [f["name"] for f in batch["voices"]["json"][::2]] == [f["name"] for f in batch["faces"]["json"][::3]]
     assert stream.repeats["faces"]["identities"] > 0
+
+
+def test_parts_of_sounds_begin_anywhere_and_are_the_same_after_a_resume(built):
+    """The same number of samples of each sound, out of the whole one, elsewhere in the next epoch, for any workers."""
+    options = {"samples": {"utterances": 2}, "fields": {"utterances": ("mic1.flac",)}, "identities": 2, "seed": 4}
+    folder, rate, seconds = built["tar"], 44_100, 0.1
+    keys = [row["key"] for row in folder.index.to_pylist() if row["config"] == "utterances"]
+    whole = {s["__key__"]: s["mic1.flac"] for s in folder.fetch(keys, ("mic1.flac",), config="utterances")}
+    stream = IdentityStream(folder, "train", IdentityOptions(**options, random_seconds=seconds))
+    epochs, places = [list(stream), list(stream)], []
+    for batches in epochs:
+        for batch in batches:
+            sounds = batch["utterances"]["mic1.flac"]
+            assert sounds.shape == (4, round(seconds * rate))
+            for key, sound in zip(batch["utterances"]["__key__"], sounds.numpy(), strict=True):
+                windows = np.lib.stride_tricks.sliding_window_view(whole[key], sounds.shape[1])
+                found = np.flatnonzero((windows[:, :4] == sound[:4]).all(1))
+                places += [at for at in found.tolist() if np.array_equal(windows[at], sound)][:1]
+    assert len(places) == sum(4 * len(batches) for batches in epochs)
+    assert len(set(places)) > len(places) // 2
+    other = IdentityStream(folder, "train", IdentityOptions(**options, random_seconds=seconds, workers=2))
+    begun = IdentityStream(folder, "train", IdentityOptions(**options, random_seconds=seconds))
+    next(iter(begun))
+    other.load_state_dict(begun.state_dict())
+    for one, same in zip(other, epochs[0][1:], strict=True):
+        assert np.array_equal(one["utterances"]["mic1.flac"], same["utterances"]["mic1.flac"])
+    with pytest.raises(ValueError, match="random_seconds -1"):
+        IdentityStream(folder, "train", IdentityOptions(**options, random_seconds=-1))

@@ -368,3 +368,16 @@ def test_a_stream_that_nobody_holds_ends_its_workers_at_once(built):
     # On busy cores torch waits five seconds for it, then ends it without waiting.
     worker.join(20)
     assert not worker.is_alive()
+
+
+def test_a_batch_becomes_tensors_as_torch_does_it():
+    """Arrays anywhere in what `inputs` gives; facts and words come out as they are."""
+    from facevox.loaders.batches import as_tensors
+    from torch.utils.data import default_convert
+
+    facts = [{"name": "a", "box": {"left": 1.5, "top": None}, "spans": [{"first": 1}], "raw": b"x"}] * 2
+    arrays = {"a": np.arange(3), "b": [np.float32(2), np.zeros((2, 2))], "w": np.array(["x"]), "t": (1, np.arange(2))}
+    batch = {"json": facts, "__key__": ["k", "l"], "deep": {"json": [{"array": np.arange(4)}]}, **arrays}
+    found, expected = as_tensors(batch), default_convert(batch)
+    assert repr(found) == repr(expected)
+    assert isinstance(found["deep"]["json"][0]["array"], torch.Tensor)
