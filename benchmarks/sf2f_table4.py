@@ -2,7 +2,7 @@
 
 from ..loaders.folder import Folder
 from .core.bench import BenchOptions
-from .core.drawn_faces import Drawing, drawn_table, score_drawings
+from .core.drawn_faces import Drawing, PaperTable, drawn_table, score_drawings
 from .core.table import Measured, Table
 
 TITLE = "SF2F, Table 4: seconds of speech that a face is drawn from"
@@ -66,13 +66,12 @@ PUBLISHED = {
         "VGGFace Score": 18.4,
     },
 }
-FLAGS: dict[tuple[tuple[str, str], str], str] = {}
 
 
 def run(options: BenchOptions) -> Table:
     """Scores of drawn faces beside the printed ones. Raises FolderError, ValueError."""
-    found = measure(Folder(options.data), options)
-    return drawn_table(__name__.rpartition(".")[2], TITLE, DRAWINGS, PUBLISHED, found, options, FLAGS)
+    paper = PaperTable(__name__.rpartition(".")[2], TITLE, DRAWINGS, PUBLISHED)
+    return drawn_table(paper, measure(Folder(options.data), options), options)
 
 
 # --- measuring: nothing below knows what the paper printed ---

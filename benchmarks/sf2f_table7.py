@@ -2,7 +2,7 @@
 
 from ..loaders.folder import Folder
 from .core.bench import BenchOptions
-from .core.drawn_faces import DIGITS, Drawing, drawn_table, score_drawings
+from .core.drawn_faces import DIGITS, Drawing, PaperTable, drawn_table, score_drawings
 from .core.table import Measured, Table
 
 TITLE = "SF2F, Table 7: without one of the losses, networks or the good pictures"
@@ -90,10 +90,9 @@ FLAGS = {((name, "5 s"), score): FLAG for name in SETTINGS if name.startswith("w
 
 def run(options: BenchOptions) -> Table:
     """Scores of drawn faces beside the printed ones. Raises FolderError, ValueError."""
-    found = measure(Folder(options.data), options)
     told = (*DRAWINGS[:-1], OTHER_DATA, DRAWINGS[-1])
-    name = __name__.rpartition(".")[2]
-    return drawn_table(name, TITLE, told, PUBLISHED, found, options, FLAGS, {OTHER_DATA: ELSEWHERE})
+    paper = PaperTable(__name__.rpartition(".")[2], TITLE, told, PUBLISHED, FLAGS, {OTHER_DATA: ELSEWHERE})
+    return drawn_table(paper, measure(Folder(options.data), options), options)
 
 
 # --- measuring: nothing below knows what the paper printed ---

@@ -3,7 +3,7 @@
 from ..loaders.folder import Folder
 from .core.bench import BenchOptions
 from .core.drawn_faces import BY_SECONDS as DRAWINGS
-from .core.drawn_faces import drawn_table, score_drawings
+from .core.drawn_faces import PaperTable, drawn_table, score_drawings
 from .core.table import Measured, Table
 
 TITLE = "SF2F, Table 8: faces drawn from voices, filtered VGGFace"
@@ -71,8 +71,8 @@ FLAGS: dict[tuple[tuple[str, str], str], str] = {
 
 def run(options: BenchOptions) -> Table:
     """Scores of drawn faces beside the printed ones. Raises FolderError, ValueError."""
-    found = measure(Folder(options.data), options)
-    return drawn_table(__name__.rpartition(".")[2], TITLE, DRAWINGS, PUBLISHED, found, options, FLAGS)
+    paper = PaperTable(__name__.rpartition(".")[2], TITLE, DRAWINGS, PUBLISHED, FLAGS)
+    return drawn_table(paper, measure(Folder(options.data), options), options)
 
 
 # --- measuring: nothing below knows what the paper printed ---

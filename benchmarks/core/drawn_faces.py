@@ -1,7 +1,7 @@
 """Faces drawn from voices of people never seen, scored as SF2F does (section 5): cosine, L1, R@K."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -60,39 +60,34 @@ BY_SECONDS = (
 """Rows of Tables 3 and 8: each method by one window and by five seconds."""
 
 
-def drawn_table(
-    name: str,
-    title: str,
-    drawings: tuple[Drawing, ...],
-    printed: Mapping[tuple[str, str], Mapping[str, float]],
-    found: Mapping[tuple[tuple[str, str], str], Measured],
-    options: BenchOptions,
-    flags: Mapping[tuple[tuple[str, str], str], str],
-    elsewhere: Mapping[Drawing, str] | None = None,
-) -> Table:
-    """Published scores beside those that were measured. They are of different judges, so no difference is told.
+@dataclass(frozen=True)
+class PaperTable:
+    """A table of the paper, whose name facevox measures it by, with its rows in order."""
 
-    `elsewhere`: of rows about other folders, what measures them there.
-    """
+    name: str
+    title: str
+    drawings: tuple[Drawing, ...]
+    printed: Mapping[tuple[str, str], Mapping[str, float]]
+    """By the labels of a drawing and a score."""
+    flags: Mapping[tuple[tuple[str, str], str], str] = field(default_factory=dict)
+    """What is wrong with a printed number."""
+    elsewhere: Mapping[Drawing, str] = field(default_factory=dict)
+    """Of rows about other folders, what measures them there."""
+
+
+def drawn_table(
+    paper: PaperTable, found: Mapping[tuple[tuple[str, str], str], Measured], options: BenchOptions
+) -> Table:
+    """Published scores beside those that were measured. They are of different judges, so no difference is told."""
     folder, rows = Folder(options.data), []
     lacking = (missing(options.judge), classes_missing(options.class_judge, options.models))
-    for one in drawings:
+    for one in paper.drawings:
         for score, digits in DIGITS.items():
-            value = printed.get(one.labels, {}).get(score)
-            measured = found.get((one.labels, score))
-            command = (elsewhere or {}).get(one) or _command(name, one, score, folder, options)
+            value, measured = paper.printed.get(one.labels, {}).get(score), found.get((one.labels, score))
+            command = paper.elsewhere.get(one) or _command(paper.name, one, score, folder, options)
+            flag, labels = paper.flags.get((one.labels, score), ""), (*one.labels, score)
             if one.run or value is not None:
-                flag = flags.get((one.labels, score), "")
-                row = Row(
-                    (*one.labels, score),
-                    value,
-                    measured,
-                    command,
-                    digits=digits,
-                    comparable=False,
-                    flag=flag,
-                )
-                rows.append(row)
+                rows.append(Row(labels, value, measured, command, digits=digits, comparable=False, flag=flag))
     notes = (
         f"VGGFace Score: of the first recording of each, {SPLITS} parts; judge of classes: {options.class_judge}"
         f"{f' ({lacking[1]})' if lacking[1] else ''}; the paper's is {VGGFACE}. Its 95 %: Student's, of the parts",
@@ -107,7 +102,7 @@ def drawn_table(
     judged = any(one.measured and not one.measured.exact and one.labels[2] != SCORE for one in rows)
     controls = (judge_control(options.judge, *_real(folder, options)),) if judged else ()
     facts = {"folder": folder.digest, "judge": options.judge}
-    return Table(title, COLUMNS, tuple(rows), notes, facts, controls=controls, tested=(SPLIT,))
+    return Table(paper.title, COLUMNS, tuple(rows), notes, facts, controls=controls, tested=(SPLIT,))
 
 
 def _command(name: str, one: Drawing, score: str, folder: Folder, options: BenchOptions) -> str:

@@ -9,7 +9,15 @@ import torch
 from facevox.benchmarks import sf2f_table8
 from facevox.benchmarks.core import drawn_faces
 from facevox.benchmarks.core.bench import BenchOptions, run
-from facevox.benchmarks.core.drawn_faces import DIGITS, Drawing, drawn_table, first_seconds, score_drawings, scores
+from facevox.benchmarks.core.drawn_faces import (
+    DIGITS,
+    Drawing,
+    PaperTable,
+    drawn_table,
+    first_seconds,
+    score_drawings,
+    scores,
+)
 from facevox.benchmarks.core.judges import ALIGNED, WHOLE
 from facevox.models.core import checkpoint
 from facevox.models.core.generating import generated
@@ -136,7 +144,7 @@ def test_a_checkpoint_s_drawings_score_as_counted_plainly(drawn):
     first = [all(cosine[a, a] > cosine[a, b] for b in range(3) if b != a) for a in range(3)]
     assert found[one.labels, "R@1"].value == pytest.approx(100 * np.mean(first))
     assert found[one.labels, "cosine"].count == 3
-    table = drawn_table("sf2f_table8", "T", (one,), {}, found, options, {})
+    table = drawn_table(PaperTable("sf2f_table8", "T", (one,), {}), found, options)
     assert [control.name for control in table.controls] == ["judge"]
     assert population.reads.count("faces-0-0") == 1, "every true picture is judged once"
     assert {*boxes} == {WHOLE}, "Vox-VGG's crops are the detector's box"
@@ -155,7 +163,8 @@ def test_a_missing_judge_is_said_and_not_trained_for(drawn, monkeypatch):
     monkeypatch.setattr(drawn_faces, "missing", lambda name: "no descriptor.dat here")
     trained, other = sf2f_table8.DRAWINGS[1], sf2f_table8.DRAWINGS[2]
     found = score_drawings(population, (trained, other), options)
-    table = drawn_table("sf2f_table8", sf2f_table8.TITLE, (trained, other), sf2f_table8.PUBLISHED, found, options, {})
+    paper = PaperTable("sf2f_table8", sf2f_table8.TITLE, (trained, other), sf2f_table8.PUBLISHED)
+    table = drawn_table(paper, found, options)
     assert any("dlib (no descriptor.dat here)" in note for note in table.notes)
     by = {row.labels: row.command for row in table.rows}
     bench = f"facevox bench sf2f_table8 --data O --runs {options.runs} --judge dlib"
