@@ -11,12 +11,16 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from .embeddings import check_begins_as_archive
+
 VECTORS = ("embedding", "embeddings", "encodings", "vectors")
 LABELS = ("sub_id", "subject", "identity", "label", "labels", "identities", "names")
 """Names that the two are looked for under, the first that is there; the first of each are SpeakingFaces' own."""
 ENDINGS = (".npz", ".csv", ".parquet")
 MOST_BYTES = 16 << 30
 """Unpacked; more is refused before it is read."""
+DAMAGED = (BadZipFile, EOFError, zlib.error, RuntimeError, OSError)
+"""What zipfile raises for damaged files; a flipped bit may call a member encrypted, or send the reader to nowhere."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,15 @@ def read_embeddings(path: str | Path) -> EmbeddingTable:
 def _arrays(path: Path) -> Mapping[str, Any]:
     """The arrays of an .npz that are wanted here."""
     try:
+        check_begins_as_archive(path)
         with ZipFile(path) as packed:
             size = sum(member.file_size for member in packed.infolist())
         if size > MOST_BYTES:
             raise ValueError(f"{path}: {size} bytes unpacked, expected at most {MOST_BYTES}")
         with np.load(path, allow_pickle=False) as stored:
             return {name: _array(path, stored, name) for name in stored.files if name in VECTORS + LABELS}
-    except (BadZipFile, EOFError, zlib.error) as error:
-        raise ValueError(f"{path}: no .npz file ({error})") from None
+    except DAMAGED as error:
+        raise ValueError(f"{path}: no .npz file ({error}). Copy or write it again") from None
 
 
 def _array(path: Path, stored: Any, name: str) -> NDArray[Any]:

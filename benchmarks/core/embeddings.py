@@ -2,6 +2,7 @@
 
 import json
 import math
+import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -22,8 +23,22 @@ MAX_BYTES = 16 << 30
 KINDS = ("voices", "faces")
 MEMBERS = ("about", *(f"{kind}.{part}" for kind in KINDS for part in ("values", "keys", "identities")))
 GENDERS = {"m": "male", "f": "female"}
-WRONG = (ValueError, KeyError, TypeError, EOFError, SyntaxError, TokenError, BadZipFile, NotImplementedError)
-"""What NumPy and zipfile raise for files of others."""
+WRONG = (
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    SyntaxError,
+    TokenError,
+    BadZipFile,
+    RuntimeError,
+    zlib.error,
+    OSError,
+)
+"""What NumPy and zipfile raise for files of others and damaged ones; a flipped bit may call a member encrypted, or send
+the reader before the file's beginning."""
+NOT_THERE = (FileNotFoundError, IsADirectoryError, PermissionError)
+ARCHIVE = b"PK\x03\x04"
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -152,7 +167,10 @@ class Embeddings:
 
     @classmethod
     def load(cls, path: Path) -> "Embeddings":
-        """Read what `save` wrote. Raises ValueError for any other file, and for what the two classes refuse."""
+        """Read what `save` wrote.
+
+        Raises ValueError for any other file, a damaged one, and what the two classes refuse; OSError for none.
+        """
         try:
             _check_file(path)
             with np.load(path, allow_pickle=False) as file:
@@ -164,8 +182,12 @@ class Embeddings:
                 Vectors(*(parts[f"{kind}.{name}"] for name in ("values", "keys", "identities"))) for kind in KINDS
             )
             return cls(voices, faces, str(about["folder"]), about["facts"], str(about["model"]))
+        except NOT_THERE:
+            raise
         except WRONG as error:
-            raise ValueError(f"{path}: no embeddings that can be used: {error}") from None
+            raise ValueError(
+                f"{path}: no embeddings that can be used: {error}. Write them again, as with --vectors-out"
+            ) from None
 
 
 def by_identity(identities: NDArray[np.str_]) -> list[NDArray[np.int64]]:
@@ -190,8 +212,16 @@ def _grouped(vectors: Vectors, size: int, random: np.random.Generator, metric: s
     return Vectors(values.astype(np.float32), keys, np.array([vectors.identities[rows[0]] for rows in groups]))
 
 
+def check_begins_as_archive(path: Path) -> None:
+    """Raise BadZipFile unless the first bytes are an archive's: NumPy takes any others for a pickle, and says so."""
+    with path.open("rb") as file:
+        if file.read(len(ARCHIVE)) != ARCHIVE:
+            raise BadZipFile("File is not a zip file")
+
+
 def _check_file(path: Path) -> None:
     """Raise ValueError unless every member is an array of numbers or words as large as its header says."""
+    check_begins_as_archive(path)
     with ZipFile(path) as file:
         sizes = {item.filename.removesuffix(".npy"): item for item in file.infolist()}
         if lacking := [name for name in MEMBERS if name not in sizes]:

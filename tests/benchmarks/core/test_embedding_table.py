@@ -80,3 +80,23 @@ def test_no_table_is_refused(tmp_path):
         read_embeddings(written(tmp_path / "e.parquet", name="other"))
     with pytest.raises(ValueError, match="holds no vectors"):
         read_embeddings(written(tmp_path / "e.npz", np.zeros((0, 3)), []))
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_damaged_file_is_refused_or_reads_the_same(tmp_path, save):
+    save(tmp_path / "e.npz", embedding=VECTORS, sub_id=np.array(LABELS))
+    whole, refused = (tmp_path / "e.npz").read_bytes(), 0
+    broken = [whole[:end] for end in range(0, len(whole), 31)]
+    for at in range(0, len(whole), 3):
+        for bits in (0x01, 0x80):
+            broken.append(whole[:at] + bytes([whole[at] ^ bits]) + whole[at + 1 :])
+    for data in broken:
+        (tmp_path / "bad.npz").write_bytes(data)
+        try:
+            table = read_embeddings(tmp_path / "bad.npz")
+        except ValueError as error:
+            assert "bad.npz" in str(error) and "unsafely" not in str(error)
+            refused += 1
+        else:
+            assert np.array_equal(table.vectors, VECTORS) and table.labels.tolist() == LABELS
+    assert refused > len(broken) / 2

@@ -79,6 +79,43 @@ def test_other_files_are_refused(embeddings, tmp_path):
         Embeddings.load(path)
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_damaged_file_is_refused_or_reads_the_same(embeddings, tmp_path, packed):
+    embeddings.save(tmp_path / "E.npz")
+    if packed:
+        np.savez_compressed(tmp_path / "E.npz", **dict(np.load(tmp_path / "E.npz")))
+    whole, refused = (tmp_path / "E.npz").read_bytes(), 0
+    broken = [whole[:end] for end in range(0, len(whole), 101)]
+    # The tail holds the list of members: every bit of it may send the reader elsewhere.
+    places = [*range(0, len(whole), 29), *range(len(whole) - 22, len(whole))]
+    for at in places:
+        for bits in (0x01, 0x80):
+            broken.append(whole[:at] + bytes([whole[at] ^ bits]) + whole[at + 1 :])
+    for data in broken:
+        (tmp_path / "bad.npz").write_bytes(data)
+        try:
+            found = Embeddings.load(tmp_path / "bad.npz")
+        except ValueError as error:
+            assert "bad.npz: no embeddings that can be used" in str(error)
+            assert "Write them again" in str(error) and "unsafely" not in str(error)
+            refused += 1
+        else:
+            assert np.array_equal(found.voices.values, embeddings.voices.values)
+            assert np.array_equal(found.faces.identities, embeddings.faces.identities)
+    assert refused > len(broken) / 2
+    with pytest.raises(FileNotFoundError):
+        Embeddings.load(tmp_path / "none.npz")
+
+
+def test_damage_within_a_member_is_named(embeddings, tmp_path):
+    embeddings.save(tmp_path / "E.npz")
+    whole, values = (tmp_path / "E.npz").read_bytes(), embeddings.faces.values.tobytes()
+    at = whole.index(values) + len(values) // 2
+    (tmp_path / "E.npz").write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
+    with pytest.raises(ValueError, match=r"E\.npz: .*Bad CRC-32 for file 'faces\.values\.npy'"):
+        Embeddings.load(tmp_path / "E.npz")
+
+
 def test_a_header_that_promises_more_than_there_is(embeddings, tmp_path):
     """Nothing is allocated for it."""
     embeddings.save(tmp_path / "E.npz")
