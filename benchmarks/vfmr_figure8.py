@@ -30,7 +30,7 @@ def run(options: BenchOptions) -> Table:
         for model in dict.fromkeys(("VFMR1", about))
         for what in (BELOW, ABOVE, MEAN)
     ]  # fmt: skip
-    facts = {"folder": folder.digest, "about": about, "seed": options.seed}
+    facts = {"folder": folder.digest, "about": about, "protocol": options.protocol, "seed": options.seed}
     notes = (*scores.notes(), *hardest(scores)) if scores else ()
     outcomes = (scores.outcomes((about, "1:2"), SPLIT),) if scores else ()
     leakage = scores.leakage if scores else ()
@@ -41,17 +41,17 @@ def run(options: BenchOptions) -> Table:
 
 
 def measure(scores: Scores) -> dict[str, Measured]:
-    """Shares of identities, and their mean, of the exact test that the paper samples 10 times a pair."""
-    each = [pairs.individual for pairs in scores.pairs]
+    """Shares of identities, and their mean, of all triplets; the paper draws 10 for each two people."""
+    each = scores.individuals
     low, high = [one < 0.6 for one in each], [one > 0.75 for one in each]
     return {what: scores.of_people(found) for what, found in ((BELOW, low), (ABOVE, high), (MEAN, each))}
 
 
 def hardest(scores: Scores) -> list[str]:
     """The histogram and the identities with the lowest accuracy, in words."""
-    mean = np.mean([pairs.individual for pairs in scores.pairs], axis=0)
+    mean = np.mean(scores.individuals, axis=0)
     counts, edges = np.histogram(mean, np.linspace(0, 1, 11))
     parts = (f"{100 * low:.0f} to {100 * low + 10:.0f} %: {n}" for low, n in zip(edges, counts, strict=False) if n)
     order = np.argsort(mean, kind="stable")[:HARDEST]
-    named = ", ".join(f"{scores.pairs[0].people[at]} {100 * mean[at]:.1f}" for at in order)
+    named = ", ".join(f"{scores.seeds[0].people[at]} {100 * mean[at]:.1f}" for at in order)
     return [f"identities by accuracy: {'; '.join(parts)}", f"lowest: {named}"]

@@ -18,28 +18,38 @@ IDENTITIES, VOICES, FACES = 4, 4, 8
 STEPS = 1000
 """Batches; VFMR1 was tested with 10,000."""
 TUPLES = 10_000
+INDIVIDUAL_REPEATS = 10
+"""Triplets of every ordered pair of people in VFMR's individual test (5.4)."""
 AT_ONCE = 256
 """Batches that are computed together; changes no number."""
 
 
-def draw_batches(embeddings: Embeddings, steps: int = STEPS, seed: int = 0) -> Trials:
+def draw_batches(embeddings: Embeddings, steps: int = STEPS, seed: int = 0, gender: str = "") -> Trials:
     """Batches of three men and a woman and of three women and a man by turns: half the triplets of one gender.
 
-    Who has fewer voices or faces than are drawn gives some again. Raises ValueError for fewer than three of a gender.
+    Of one `gender`, male or female, batches of four of it. Who has fewer voices or faces than are drawn gives some
+    again. Raises ValueError for fewer than three of a gender, or than four of the one that is asked for.
     """
     random, genders = np.random.default_rng(seed), embeddings.genders
     pools = [np.flatnonzero(genders == name) for name in ("male", "female")]
-    if min(map(len, pools)) < 3:
+    alone = np.flatnonzero(genders == gender) if gender else None
+    if alone is not None and len(alone) < IDENTITIES:
+        raise ValueError(f"{len(alone)} people are {gender}: batches of one gender need {IDENTITIES}")
+    if alone is None and min(map(len, pools)) < 3:
         raise ValueError(f"{len(pools[0])} men and {len(pools[1])} women: batches of 3:1 need three of each")
     heard, seen = (by_identity(part.identities) for part in (embeddings.voices, embeddings.faces))
     rows = []
     for step in range(steps):
-        three, one = pools[step % 2], pools[1 - step % 2]
-        chosen = [*random.choice(three, 3, replace=False), random.choice(one)]
+        if alone is None:
+            three, one = pools[step % 2], pools[1 - step % 2]
+            chosen = [*random.choice(three, 3, replace=False), random.choice(one)]
+        else:
+            chosen = [*random.choice(alone, IDENTITIES, replace=False)]
         voices = [key for who in chosen for key in _draw(embeddings.voices, heard[who], VOICES, random)]
         faces = [key for who in chosen for key in _draw(embeddings.faces, seen[who], FACES, random)]
         rows.append(([embeddings.people[who] for who in chosen], voices, faces))
-    return Trials.of(f"1:2, {steps} batches, seed {seed}", "batches", rows)
+    told = f"1:2, {gender}, {steps} batches" if gender else f"1:2, {steps} batches"
+    return Trials.of(f"{told}, seed {seed}", "batches", rows)
 
 
 def draw_tuples(embeddings: Embeddings, n: int, count: int = TUPLES, seed: int = 0) -> Trials:
@@ -141,6 +151,27 @@ class Asked:
             found.append(shares.ravel())
             asked += [name for row in part for name in row[0]]
         return Answered(np.concatenate(found), np.array(asked), (people - 1) * voices * faces**2)
+
+    def individuals(self, repeats: int = INDIVIDUAL_REPEATS, seed: int = 0) -> NDArray[np.float64]:
+        """VFMR's individual test: of every person, (P,), the share right against each other person, so often each.
+
+        A voice, an own face and a face of the other are drawn anew each time, by `seed`.
+        """
+        random, people = np.random.default_rng(seed), len(self.embeddings.people)
+        parts = (self.embeddings.voices, self.embeddings.faces)
+        (heard, voices), (seen, faces) = (
+            (np.concatenate(rows), np.array([len(own) for own in rows]))
+            for rows in (by_identity(part.identities) for part in parts)
+        )
+        first_voice, first_face = (np.cumsum(counts) - counts for counts in (voices, faces))
+        found = np.empty(people)
+        for one in range(people):
+            others = np.repeat(np.delete(np.arange(people), one), repeats)
+            asked = heard[first_voice[one] + random.integers(0, voices[one], len(others))]
+            own = seen[first_face[one] + random.integers(0, faces[one], len(others))]
+            far = seen[first_face[others] + random.integers(0, faces[others])]
+            found[one] = matching(self.voices[asked], self.faces[own], self.faces[far][:, None]).mean()
+        return found
 
     def tuples(self, trials: Trials, n: int) -> Answered:
         """1:n by the first n of every tuple. Raises ValueError for another kind or shorter tuples."""

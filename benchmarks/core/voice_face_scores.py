@@ -17,7 +17,7 @@ from .metrics import Interval, bootstrap, spread
 from .outcomes import Outcomes
 from .protocol import Protocol
 from .retrieval import FACES, REPEATS, Retrieval, retrieval
-from .sampled import STEPS, TUPLES, Asked, draw_batches, draw_tuples
+from .sampled import IDENTITIES, INDIVIDUAL_REPEATS, STEPS, TUPLES, Asked, draw_batches, draw_tuples
 from .table import Measured
 from .trials import Trials
 
@@ -33,7 +33,7 @@ class Scores:
     seeds: Sequence[Embeddings]
     metric: str = "cosine"
     protocol: str = "exact"
-    """exact, or paper: `steps` batches, 10,000 tuples."""
+    """exact, or paper: `steps` batches, also of one gender, 10,000 tuples, 10 triplets of two people."""
     device: str = "auto"
     seed: int = 0
     steps: int = STEPS
@@ -77,7 +77,7 @@ class Scores:
         if min((self.seeds[0].genders == name).sum() for name in GENDERS) < (3 if self.protocol == "paper" else 2):
             return None
         if self.protocol == "paper":
-            return self._sampled(2, name)
+            return self._sampled(name)
         return self._of_pairs(self.pairs[0].balanced)
 
     def matching_unbalanced(self) -> Measured:
@@ -85,7 +85,10 @@ class Scores:
         return self._of_pairs(self.pairs[0].everybody)
 
     def of_gender(self, gender: str) -> Measured | None:
-        """1:2 among people of one gender; None where there are fewer than two."""
+        """1:2 among people of one gender; None where there are fewer than two (paper: four)."""
+        if self.protocol == "paper":
+            there = int((self.seeds[0].genders == gender).sum())
+            return self._sampled(f"batches-{gender}", gender=gender) if there >= IDENTITIES else None
         weights = self.pairs[0].of_genders(gender, gender)
         return self._of_pairs(weights) if weights.any() else None
 
@@ -94,7 +97,7 @@ class Scores:
         if n > len(self.seeds[0].people):
             return None
         if self.protocol == "paper":
-            return self._sampled(n, f"tuples-{n}", tuples=True)
+            return self._sampled(f"tuples-{n}", n)
         return self._of_people([found[:, n - 2] for found in self.tuples], len(self.seeds[0].voices.keys), self.digest)
 
     def found(self, voices: int = 1, faces: int = 1) -> Measured | None:
@@ -154,9 +157,22 @@ class Scores:
         # Only the plain test of VFMR1 has more than 1,000 batches.
         return replace(joined, steps=STEPS)._matching(f"batches-joined-{voices}-{faces}") if joined else None
 
+    @cached_property
+    def individuals(self) -> list[NDArray[np.float64]]:
+        """Accuracy of every identity against all others, (P,) of each seed: over all triplets, or as VFMR drew them."""
+        if self.protocol == "paper":
+            return [Asked(one, self.metric).individuals(seed=self.seed) for one in self.seeds]
+        return [pairs.individual for pairs in self.pairs]
+
     def of_people(self, each: Sequence[NDArray[Any]]) -> Measured:
-        """Mean over identities of (P,) values of each seed, 0 to 1, of exact matching."""
-        return self._of_people(each, self.pairs[0].triplets, self.digest)
+        """Mean over identities of (P,) values of each seed, 0 to 1, made of `individuals`."""
+        if self.protocol == "exact":
+            return self._of_people(each, self.pairs[0].triplets, self.digest)
+        people = len(self.seeds[0].people)
+        drawn = people * (people - 1) * INDIVIDUAL_REPEATS
+        self._drawn["individual"] = (people, drawn)
+        digest = Protocol.of(f"individual {INDIVIDUAL_REPEATS}", [self.digest, f"seed {self.seed}"]).digest
+        return self._of_people(each, drawn, digest)
 
     # --- from results of each seed to a number with its interval ---
 
@@ -169,24 +185,36 @@ class Scores:
         return _percent(values, together.interval(weights, self.seed), int(own), people, self.digest)
 
     def _of_people(self, each: Sequence[NDArray[Any]], count: int, digest: str) -> Measured:
+        """Of (P,) values of each seed; its interval draws people as targets, whom they are compared with stays.
+
+        So it covers other people who are asked for, not other people to be taken for, as `_of_pairs` does.
+        """
         people = np.arange(len(each[0]))
         between = bootstrap(np.mean(each, axis=0), people, self.seed)
         return _percent([float(one.mean()) for one in each], between, count, len(people), digest)
 
-    def _sampled(self, n: int, name: str, tuples: bool = False) -> Measured:
-        trials = self._trials(n, name, tuples)
+    def _sampled(self, name: str, n: int = 0, gender: str = "") -> Measured:
+        """Of tuples of n, or of batches (n 0), of one gender or half; the interval as of `_of_people`."""
+        trials = self._trials(name, n, gender)
         asked = [Asked(one, self.metric) for one in self.seeds]
-        found = [one.tuples(trials, n) if tuples else one.batches(trials) for one in asked]
+        found = [one.tuples(trials, n) if n else one.batches(trials) for one in asked]
         between = bootstrap(np.mean([one.right for one in found], axis=0), found[0].asked, self.seed)
         people = len(np.unique(found[0].asked))
+        if gender:
+            self._drawn[gender] = (int((self.seeds[0].genders == gender).sum()), found[0].trials)
         return _percent([one.accuracy for one in found], between, found[0].trials, people, trials.digest)
 
-    def _trials(self, n: int, name: str, tuples: bool) -> Trials:
+    @cached_property
+    def _drawn(self) -> dict[str, tuple[int, int]]:
+        """Of what was drawn beside 1:2: how many people there are, and triplets."""
+        return {}
+
+    def _trials(self, name: str, n: int, gender: str) -> Trials:
         path = self.trials / f"{name}.parquet" if self.trials else None
         if path and path.exists():
             return Trials.load(path)
         first = self.seeds[0]
-        drawn = draw_tuples(first, n, TUPLES, self.seed) if tuples else draw_batches(first, self.steps, self.seed)
+        drawn = draw_tuples(first, n, TUPLES, self.seed) if n else draw_batches(first, self.steps, self.seed, gender)
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
             drawn.save(path)
@@ -244,16 +272,24 @@ class Scores:
             sure = f"T = {confidence(people, drawn):.1f} of {people} identities and n = {drawn:,}"
             drawn_here = f"1:2 and 1:n of trials drawn as published, seed {self.seed}: {self.steps:,} batches, "
             kept = f"trials: those in {self.trials}, asked again or written there; their digests stand beside"
+            more = [
+                f"T of {name} = {confidence(*one):.1f} of N {one[0]} and n {one[1]:,}"
+                for name, one in self._drawn.items()
+            ]
             return [
                 kept if self.trials else f"{drawn_here}{TUPLES:,} tuples; {sure}",
-                f"mAP of one gallery for each person, asked by {PAPER_VOICES} voices; of one gender, AUC and "
-                "individuals exactly, as with --protocol exact",
+                *more,
+                f"of one gender: as many batches of {IDENTITIES} people of it; individuals: everybody against all "
+                f"others, {INDIVIDUAL_REPEATS} times, by seed {self.seed} and in no file; mAP of one gallery for each "
+                f"person, asked by {PAPER_VOICES} voices; AUC exactly, since the paper says nothing of pairs",
                 *self.told,
             ]
         sure = f"T = {confidence(people, pairs.triplets):.1f} of {people} identities and n = {pairs.triplets:,}"
         return [
             f"1:2, 1:n, AUC exact: all {pairs.triplets:,} triplets, all choices of others; nothing of these is "
             f"sampled, so that their intervals are about people alone. {sure}",
+            "95 %: of 1:2 people are drawn as targets and as the others; of 1:n, mAP, AUC and individuals as targets "
+            "alone, and whom they are compared with stays",
             *self.drawn_notes(),
             *self.told,
         ]

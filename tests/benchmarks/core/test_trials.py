@@ -135,6 +135,37 @@ def test_exact_and_sampled_batches_agree_within_three_standard_errors():
     assert answered.confidence(40) == pytest.approx(40 * np.log(3_072_000 / (40 * 39)))
 
 
+@pytest.mark.parametrize("gender", ["male", "female"])
+def test_exact_and_sampled_of_one_gender_agree_within_three_standard_errors(gender):
+    embeddings = made(40, 6, 10, signal=0.7)
+    trials = draw_batches(embeddings, 1000, gender=gender)
+    genders = dict(zip(embeddings.people, embeddings.genders, strict=True))
+    assert {genders[name] for people, _, _ in trials.rows for name in people} == {gender}
+    assert all(len(set(people)) == 4 for people, _, _ in trials.rows)
+    answered, pairs = Asked(embeddings).batches(trials), pair_matching(embeddings, device="cpu")
+    batches = answered.right.reshape(-1, 4).mean(1)
+    exact = pairs.accuracy(pairs.of_genders(gender, gender))
+    assert 0.6 < exact < 0.99
+    assert abs(answered.accuracy - exact) < 3 * batches.std() / np.sqrt(len(batches))
+    assert answered.confidence(20) == pytest.approx(20 * np.log(3_072_000 / (20 * 19)))
+    with pytest.raises(ValueError, match=f"2 people are {gender}: batches of one gender need 4"):
+        draw_batches(made(4, 2, 2), 1, gender=gender)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_the_sampled_individual_test_agrees_with_the_exact_one_within_three_standard_errors(metric):
+    embeddings = made(40, 6, 10, signal=0.7)
+    pairs = pair_matching(embeddings, metric, "cpu")
+    found = Asked(embeddings, metric).individuals()
+    # Of every pair of people ten are drawn, each right with the pair's own share.
+    variance = np.nansum(pairs.right * (1 - pairs.right), axis=1) / 10 / 39**2
+    off = found - pairs.individual
+    assert abs(off.mean()) < 3 * np.sqrt(variance.sum()) / 40
+    assert (np.abs(off) < 3 * np.sqrt(variance)).mean() > 0.95
+    assert np.array_equal(found, Asked(embeddings, metric).individuals())
+    assert not np.array_equal(found, Asked(embeddings, metric).individuals(seed=1))
+
+
 def test_tuples_pairs_and_verification_equal_plain_loops():
     embeddings = made(12, 3, 3, signal=0.6)
     asked, random = Asked(embeddings), np.random.default_rng(0)

@@ -124,6 +124,24 @@ def test_only_people_with_enough_samples_are_joined():
     assert scores.found(1, 1).groups == 8
 
 
+def test_what_the_paper_draws_beside_1_to_2_is_drawn_and_its_t_told(monkeypatch):
+    monkeypatch.setattr(voice_face_scores, "TUPLES", 50)
+    embeddings = made((5,) * 10, (9,) * 10)
+    drawn, exact = (Scores([embeddings], protocol=name, device="cpu", steps=20) for name in ("paper", "exact"))
+    table = drawn.table()
+    assert (table["Male"].count, table["Male"].groups) == (20 * 3072, 5)
+    assert len({table[name].protocol for name in ("1:2", "Male", "Female")}) == 3
+    own = drawn.of_people(drawn.individuals)
+    assert (own.count, own.protocol == exact.of_people(exact.individuals).protocol) == (10 * 9 * 10, False)
+    told = drawn.notes()
+    assert f"T of female = {5 * np.log(61440 / 20):.1f} of N 5 and n 61,440" in told
+    assert f"T of individual = {10 * np.log(10):.1f} of N 10 and n 900" in told
+    assert any("AUC exactly, since the paper says nothing of pairs" in note for note in told)
+    assert drawn.verification().value == exact.verification().value
+    assert any("targets alone, and whom they are compared with stays" in note for note in exact.notes())
+    assert Scores([made((2,) * 6, (3,) * 6)], protocol="paper", device="cpu").of_gender("male") is None
+
+
 def test_what_is_drawn_is_told_and_named():
     embeddings = made((3,) * 8, (9,) * 8)
     scores, other = (Scores([embeddings], device="cpu", seed=seed) for seed in (0, 1))
