@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from facevox.benchmarks import vfmr_table1
+from facevox.benchmarks import vfmr_table1, vfmr_table8
 from facevox.benchmarks.core import voice_face, voice_face_scores
 from facevox.benchmarks.core.bench import BenchOptions, run
 from facevox.benchmarks.core.catalogue import entry
@@ -216,6 +216,14 @@ def test_the_curve_and_individuals(name, options):
     assert table.markdown()
 
 
+def test_individuals_are_drawn_as_published(options):
+    table = run("vfmr_figure8", replace(options, protocol="paper"))
+    measured = {row.labels[1]: row.measured for row in table.rows if row.measured}
+    assert {one.count for one in measured.values()} == {4 * 3 * 10}
+    assert f"T of individual = {4 * np.log(10):.1f} of N 4 and n 120" in table.text()
+    assert table.facts["protocol"] == "paper"
+
+
 def test_nobody_is_joined_who_has_too_few(options):
     table = run("vfmr_table4", options)
     assert not [row.labels for row in table.rows if row.measured and row.labels[2:] != ("1", "1")]
@@ -242,7 +250,13 @@ def test_ablations_are_found_and_those_of_the_paper_named(options):
     assert {labels[:3] for labels in measured} == {
         ("split index_mod10", "another", "face_network small, freeze_voice False, begun with nothing")
     }
+    (row,) = {row.labels[2]: row for row in table.rows if row.labels[2] == "no MTCNN"}.values()
+    assert row.measured is None and not row.command
     text = table.text()
+    assert "no MTCNN: whole pictures as the release has them. No command measures it" in text
+    assert "changed are also voice_width 0.05, face_width 0.1" in text and FORGED in text
+    assert "exact: all" in text and f"begun with nothing: measured: {options.runs}" in text
+    assert {control.name for control in table.controls} >= {"chance", "oracle", "leakage"}
     assert "--out" in text and "--scale 512 --initial voice=V/best.pt,face=F/best.pt" in text
     assert "10.67*" in text and "SE-ResNet50 outperforms" in text
 
@@ -265,6 +279,20 @@ def test_which_ablation_a_network_is(changes, begun, scale, row):
     model = SimpleNamespace(options=VfmrOptions(**changes))
     one = Trained(Path("best.pt"), model, "digest", frozenset(begun))
     assert config_of(one, pa.table({"box_scale": [scale, None]})) == row
+
+
+@pytest.mark.parametrize(
+    ("changed", "same"), [({}, True), ({"scale": 512.0, "picture": "face.jpg"}, True), ({"lr": 1.0}, False)]
+)
+def test_an_ablation_is_compared_where_nothing_else_is_changed(changed, same, people, options, monkeypatch):
+    one, _ = groups(trained(options.runs))[0]
+    model = copy(one.model)
+    model.options = VfmrOptions(**changed)
+    seeds = [replace(one, model=model, begun=frozenset({"voice", "face"}))]
+    monkeypatch.setattr(vfmr_table8, "scores", lambda *_: Scores([embedded(one, people, options)]))
+    found = vfmr_table8._of_ablation(seeds, people, options)
+    assert found.as_published is same
+    assert len(found.told) == 1 + (not same)
 
 
 def test_distances_by_face_network_equal_plain_ones(people, options):
