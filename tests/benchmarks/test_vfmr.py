@@ -219,8 +219,10 @@ def test_the_curve_and_individuals(name, options):
 def test_individuals_are_drawn_as_published(options):
     table = run("vfmr_figure8", replace(options, protocol="paper"))
     measured = {row.labels[1]: row.measured for row in table.rows if row.measured}
-    assert {one.count for one in measured.values()} == {4 * 3 * 10}
-    assert f"T of individual = {4 * np.log(10):.1f} of N 4 and n 120" in table.text()
+    (people,) = {one.groups for one in measured.values()}
+    drawn = people * (people - 1) * 10
+    assert {one.count for one in measured.values()} == {drawn}
+    assert f"T of individual = {people * np.log(10):.1f} of N {people} and n {drawn}" in table.text()
     assert table.facts["protocol"] == "paper"
 
 
