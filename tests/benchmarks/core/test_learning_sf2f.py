@@ -55,11 +55,13 @@ def test_three_times_chance_is_wanted_and_chance_without_the_link(monkeypatch, t
     monkeypatch.setattr(learning_sf2f, "restore", lambda path: (SimpleNamespace(eval=lambda: None), {}))
     monkeypatch.setattr(learning_sf2f, "Sf2f", SimpleNamespace)
     monkeypatch.setattr(learning_sf2f, "Folder", lambda path: None)
-    monkeypatch.setattr(learning_sf2f, "open_embedder", lambda name: None)
+    monkeypatch.setattr(learning_sf2f, "open_judge", lambda name, *box: name)
     monkeypatch.setattr(learning_sf2f, "found_again", lambda *given: places)
-    _, linked = LESSON.score(Exam(tmp_path, {"drawing": tmp_path}, linked=True))
+    best = {"drawing": tmp_path, "judge": tmp_path / "judge.pt"}
+    _, linked, _, by_dlib = LESSON.score(Exam(tmp_path, best, linked=True))
     assert (linked.measured, linked.chance, linked.low, linked.passed) == (40, 10, 30, True)
-    _, apart = LESSON.score(Exam(tmp_path, {"drawing": tmp_path}, linked=False))
+    assert by_dlib.wanted is None and by_dlib.what.endswith("by dlib")
+    _, apart, _, _ = LESSON.score(Exam(tmp_path, best, linked=False))
     # 10 % of 100 people, 95 of 100 times within 5.9.
     assert (apart.low, apart.high) == pytest.approx((4.1, 15.9), abs=0.05)
     assert not apart.passed
