@@ -45,7 +45,9 @@ def run(options: BenchOptions) -> Table:
         compared = measure_difference(scores, options.seed)
         rows.append(Row((f"{names[0]} less {names[1]}", PAIRED), None, _shown(compared, scores[0]), digits=2))
         notes.append(f"difference: over the same identities, p = {compared.p:.4f} by flips of each identity's sign")
-    return Table(TITLE, ("vectors", "what"), tuple(rows), tuple(notes), {"folder": digest, "seed": options.seed})
+    facts = {"folder": digest, "seed": options.seed}
+    controls = tuple(control for name, one in zip(names, scores, strict=True) for control in one.controls(name))
+    return Table(TITLE, ("vectors", "what"), tuple(rows), tuple(notes), facts, controls=controls)
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

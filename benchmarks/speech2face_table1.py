@@ -1,16 +1,19 @@
 """Table 1 of the re-implementation of Speech2Face on AVSpeech: the own face among the first K for a voice."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..loaders.folder import Folder
 from ..models.core.checkpoint import restore
 from ..models.core.device import choose
 from ..models.speech2face import Speech2face
 from .core.bench import BenchOptions
+from .core.controls import Control
 from .core.faces_told import KS, Told, told
+from .core.gallery_controls import gallery_controls
 from .core.metrics import Interval, bootstrap, spread
 from .core.protocol import Protocol
 from .core.table import Measured, Row, Table
@@ -21,6 +24,8 @@ CONFIGS = ("clips",)
 NEEDS = "vectors of faces (--face-network), checkpoints of `facevox train speech2face`"
 TRAININGS = ("speech2face",)
 SPLITS = ("train", "test")
+CHECKED = 500
+"""First clips whose faces the controls score."""
 LEAK = (
     "the split was drawn anew in every run of the training, so that test clips had been trained on: 51 % first of 604, "
     "and more than in training, is no figure of new faces"
@@ -62,7 +67,9 @@ def run(options: BenchOptions) -> Table:
         "clip of the same video counts as a miss but in R@K by video",
     ]
     facts = {"folder": folder.digest, "seed": options.seed}
-    return Table(TITLE, ("split", "source", "score"), tuple(rows), tuple(notes), facts, tested=("test",))
+    controls = tuple(one for split, each in seeds.items() if each for one in controlled(split, each[0], options.seed))
+    columns = ("split", "source", "score")
+    return Table(TITLE, columns, tuple(rows), tuple(notes), facts, controls=controls, tested=("test",))
 
 
 def _command(folder: Folder, options: BenchOptions) -> str:
@@ -104,6 +111,17 @@ def measure(seeds: Sequence[Told], seed: int) -> dict[str, Measured]:
         count = len(first.keys)
         found[name] = Measured(float(means.mean()), count, people, between, spread(means), len(seeds), digest)
     return found
+
+
+def controlled(split: str, one: Told, seed: int) -> list[Control]:
+    """The clips' own faces as if they were told, of their own clips and of others."""
+
+    def scores(told: NDArray[np.float64], faces: NDArray[np.float64]) -> Mapping[str, NDArray[np.float64]]:
+        names = np.arange(len(faces)).astype(str)
+        return Told(names, names, told, faces).scores()
+
+    perfect = {"cosine": 1.0, "L1": 0.0, "L2": 0.0} | {f"R@{k}": 100.0 for k in KS}
+    return gallery_controls(split, one.faces[:CHECKED], scores, perfect, CHECKED, seed)
 
 
 def chance(split: str, count: int, published: int) -> str:

@@ -1,6 +1,8 @@
 """Figure 6 of VFMR: 1:n matching for n = 2 .. 10."""
 
 from .core.bench import BenchOptions
+from .core.controls import Control
+from .core.gallery_controls import tuple_controls
 from .core.table import Curve, Figure, Measured, Row, Table
 from .core.voice_face import SPLIT, command, measured_folder
 from .core.voice_face_scores import Scores
@@ -39,8 +41,13 @@ def run(options: BenchOptions) -> Table:
     facts = {"folder": folder.digest, "about": about, "protocol": options.protocol, "seed": options.seed}
     notes = (*(scores.notes() if scores else ()), "1:n over all people alike, so that 1:2 is not that of Table 3")
     outcomes = (scores.outcomes((about, "1:2"), SPLIT),) if scores else ()
-    leakage, figures = scores.leakage if scores else (), (_figure(about, found),)
-    return Table(TITLE, ("model", "what"), tuple(rows), notes, facts, figures, outcomes=outcomes, controls=leakage)
+    figures, controls = (_figure(about, found),), _controls(about, scores) if scores else ()
+    return Table(TITLE, ("model", "what"), tuple(rows), notes, facts, figures, outcomes=outcomes, controls=controls)
+
+
+def _controls(about: str, scores: Scores) -> tuple[Control, ...]:
+    own = tuple_controls(f"{about}, 1:n", scores.seeds[0], scores.metric, scores.device, scores.seed)
+    return *scores.leakage, *own
 
 
 def _figure(about: str, found: dict[int, Measured]) -> Figure:

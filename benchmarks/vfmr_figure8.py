@@ -33,8 +33,8 @@ def run(options: BenchOptions) -> Table:
     facts = {"folder": folder.digest, "about": about, "protocol": options.protocol, "seed": options.seed}
     notes = (*scores.notes(), *hardest(scores)) if scores else ()
     outcomes = (scores.outcomes((about, "1:2"), SPLIT),) if scores else ()
-    leakage = scores.leakage if scores else ()
-    return Table(TITLE, ("model", "what"), tuple(rows), notes, facts, outcomes=outcomes, controls=leakage)
+    controls = tuple(scores.controls(f"{about}, 1:2")) if scores else ()
+    return Table(TITLE, ("model", "what"), tuple(rows), notes, facts, outcomes=outcomes, controls=controls)
 
 
 # --- measuring: nothing below knows what the paper printed ---

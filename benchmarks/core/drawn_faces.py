@@ -14,7 +14,9 @@ from ...models.core.checkpoint import restore
 from ...models.core.generating import FACES, FaceGenerator, generated
 from .bench import BenchOptions
 from .class_judges import SPLITS, ClassJudge, choosing, class_judge, classes_missing, obtaining_classes, scored
+from .controls import Control
 from .face_field import face_field, face_words
+from .gallery_controls import gallery_controls
 from .judges import ALIGNED, WHOLE, PictureJudge, judge_control, missing, obtaining, open_judge
 from .metrics import Interval, bootstrap, identity_means, ranks, unit
 from .protocol import Protocol
@@ -100,9 +102,18 @@ def drawn_table(
         "the paper averages ten random crops; here every recording is drawn once, so nothing but the people is sampled",
     )
     judged = any(one.measured and not one.measured.exact and one.labels[2] != SCORE for one in rows)
-    controls = (judge_control(options.judge, *_real(folder, options)),) if judged else ()
+    controls = _controls(folder, options) if judged else ()
     facts = {"folder": folder.digest, "judge": options.judge}
     return Table(paper.title, COLUMNS, tuple(rows), notes, facts, controls=controls, tested=(SPLIT,))
+
+
+def _controls(folder: Folder, options: BenchOptions) -> tuple[Control, ...]:
+    """The judge's own error on the real faces, and these as if they were drawn: of their own people and of others."""
+    vectors, who = _real(folder, options)
+    judge = judge_control(options.judge, vectors, who)
+    _, truth = identity_means(vectors, who)
+    perfect = {"cosine": 1.0, "L1": 0.0} | {f"R@{k}": 100.0 for k in KS}
+    return judge, *gallery_controls("scores", truth, scores, perfect, GALLERY, options.seed)
 
 
 def _command(name: str, one: Drawing, score: str, folder: Folder, options: BenchOptions) -> str:

@@ -44,6 +44,18 @@ def test_perfect_ones_are_all_found_and_more_than_the_gallery_too():
     assert "R@1 1.67 (0.17)" in speech2face_table1.chance("test", 60, 604)
 
 
+def test_scores_that_count_wrongly_fail_their_controls(monkeypatch):
+    one, plain = made(), Told.scores
+    assert all(control.passed for control in speech2face_table1.controlled("test", one, 0))
+    for wrong, failed in (
+        (lambda found: 100.0 * (np.arange(60) < 30), {"oracle", "chance"}),
+        (lambda found: found["R@5"], {"chance"}),
+    ):
+        monkeypatch.setattr(Told, "scores", lambda own, wrong=wrong: {**plain(own), "R@1": wrong(plain(own))})
+        found = speech2face_table1.controlled("test", one, 0)
+        assert {control.name for control in found if not control.passed} == failed
+
+
 def test_the_splits_are_measured_by_what_was_trained(made_once, tmp_path):
     def make(home):
         from facevox.builders.core.run import BuildOptions, run
@@ -61,7 +73,8 @@ def test_the_splits_are_measured_by_what_was_trained(made_once, tmp_path):
     found = {row.labels: row for row in table.rows}
     assert found["train", "paper", "R@100"].measured.value == 100
     assert found["test", "log 4", "R@1"].measured is None
-    assert {control.name for control in table.controls} >= {"leakage"}
+    assert {control.name for control in table.controls} == {"leakage", "oracle", "chance"}
+    assert all(control.passed for control in table.controls if control.name != "leakage")
     assert "51.00*" in table.text() and "trained on" in table.text()
     without = run("speech2face_table1", BenchOptions(folder.path))
     assert without.commands == [f"facevox train speech2face --data {folder.path} --out W --face-network dlib"]

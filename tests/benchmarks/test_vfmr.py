@@ -213,6 +213,7 @@ def test_the_curve_and_individuals(name, options):
     assert {row.labels[0] for row in measured} == {"split index_mod10"}
     assert all(0 <= row.measured.interval.low <= row.measured.interval.high <= 100 for row in measured)
     assert any(row.measured is None and row.published and row.command for row in table.rows)
+    assert {control.name for control in table.controls} == {"chance", "oracle", "leakage"}
     assert table.markdown()
 
 
@@ -335,6 +336,7 @@ def test_vectors_are_kept_and_two_models_compared_person_by_person(options, tmp_
     assert difference.value == pytest.approx(one - other)
     assert difference.interval.low <= difference.value <= difference.interval.high
     assert "p = " in found.text()
+    assert [control.name for control in found.controls] == ["chance", "oracle"] * 2
     same = run("matching", BenchOptions(vectors=f"{first},{first}", device="cpu"))
     assert same.rows[-1].measured.value == 0 and "p = 1.0000" in same.text()
     assert main(["bench", "matching", "--vectors", str(first), "--data", str(options.data)]) == 0

@@ -145,7 +145,9 @@ def test_a_checkpoint_s_drawings_score_as_counted_plainly(drawn):
     assert found[one.labels, "R@1"].value == pytest.approx(100 * np.mean(first))
     assert found[one.labels, "cosine"].count == 3
     table = drawn_table(PaperTable("sf2f_table8", "T", (one,), {}), found, options)
-    assert [control.name for control in table.controls] == ["judge"]
+    assert [control.name for control in table.controls] == ["judge", "oracle", "chance"]
+    assert table.controls[1].passed and "R@1 100" in table.controls[1].found
+    assert "33.33 by formula" in table.controls[2].found
     assert population.reads.count("faces-0-0") == 1, "every true picture is judged once"
     assert {*boxes} == {WHOLE}, "Vox-VGG's crops are the detector's box"
 
