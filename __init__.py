@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .api import (
-        agreement,
         bench,
         build,
         calibrate,
         collect,
         dataset,
-        decide,
         forge,
         identity_batches,
         mix,
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from .api_export import export
     from .api_generate import generate, generation_figure
     from .api_publish import convert, publish
+    from .api_review import agreement, decide
     from .api_use import match, translate, translation_figure
     from .loaders.folder import Folder, FolderError
     from .loaders.huggingface import load_dataset
@@ -34,14 +33,14 @@ if TYPE_CHECKING:
     from .loaders.webdataset_pipeline import webdataset
 
 _HOME = {
-    "agreement": "api",
+    "agreement": "api_review",
     "bench": "api",
     "build": "api",
     "calibrate": "api",
     "collect": "api",
     "convert": "api_publish",
     "dataset": "api",
-    "decide": "api",
+    "decide": "api_review",
     "export": "api_export",
     "forge": "api",
     "generate": "api_generate",

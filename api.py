@@ -5,7 +5,7 @@ from dataclasses import fields
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from .loaders.folder import Folder, opened
 from .loaders.names import check_options, nearest
@@ -13,8 +13,6 @@ from .loaders.verify import Verdict
 
 if TYPE_CHECKING:
     from .benchmarks.core.table import Table
-    from .builders.core.agreement import Agreement
-    from .builders.core.decisions import Decision
     from .builders.stages.calibration_folder import CalibrationReport
     from .builders.stages.collection import Report as CollectionReport
     from .loaders.batches import StreamOptions
@@ -25,6 +23,14 @@ if TYPE_CHECKING:
     from .loaders.statistics import Statistics
     from .loaders.stream import BatchStream
     from .models.core.train import Report
+
+
+@overload
+def build(dataset: str, raw: str | Path, out: str | Path, *, rank: None = None, **options: Any) -> Folder: ...
+
+
+@overload
+def build(dataset: str, raw: str | Path, out: str | Path, *, rank: int, **options: Any) -> Folder | None: ...
 
 
 def build(
@@ -40,10 +46,15 @@ def build(
     recheck: bool = False,
     engine: str = "",
     address: str = "",
+    rank: int | None = None,
+    world: int | None = None,
     progress: bool = False,
     **release: Any,
-) -> Folder:
+) -> Folder | None:
     """Build a dataset folder from a raw release, or resume an interrupted build; returns the finished folder.
+
+    `rank` (from 0) of `world` builds its share beside the other ranks, each started by itself on storage that all see;
+    the last one to end finishes the folder, the others return None.
 
     `release` takes the dataset's own options (`facevox build DATASET --help`), as in subjects="1-5", effort=4.
     `engine` is dask or ray, on `workers` processes here or on the running cluster at `address`; see docs/planning.md.
@@ -53,6 +64,8 @@ def build(
     """
     from .builders.core.run import BuildOptions, run
 
+    if (rank is None) != (world is None) or world == 0:
+        raise ValueError(f"rank {rank} and world {world} go together, as in rank=0, world=16")
     options = BuildOptions(
         dataset,
         str(raw),
@@ -65,10 +78,12 @@ def build(
         recheck,
         engine,
         address,
-        release=release_options(dataset, release),
+        rank or 0,
+        world or 0,
+        release_options(dataset, release),
     )
-    run(options, progress_bar if progress else None)
-    return Folder(out)
+    report = run(options, progress_bar if progress else None)
+    return None if report.unfinished else Folder(out)
 
 
 def release_options(dataset: str, values: dict[str, Any]) -> Any:
@@ -310,41 +325,3 @@ def stats(path: Folder | str | Path, out: str | Path | None = None, *, format: s
     if out is not None:
         write(found, folder, Path(out), format)
     return found
-
-
-def decide(
-    path: str | Path,
-    key: str,
-    *,
-    about: str,
-    verdict: str,
-    value: str | int | None = None,
-    reason: str = "",
-    who: str,
-) -> "Decision":
-    """Put a person's decision about a sample on record in `review.jsonl`; the next build of the folder applies it.
-
-    `facevox decide --help` lists what can be decided; verdict "undo" takes the person's earlier decision back. Raises
-    ValueError for words outside the schema or a decision that nothing would follow, FolderError for a key that the
-    folder knows nothing of.
-    """
-    from .builders.core.decisions import FILE, Decision, append, check_effect, now, shown
-
-    folder = Folder(path)
-    if about == "trim" and isinstance(value, str) and value.isdecimal():
-        value = int(value)
-    decided = Decision(key, about, verdict, value, reason, who, now(), shown(folder, key))
-    check_effect(folder, decided)
-    append(folder.local / FILE, decided)
-    return decided
-
-
-def agreement(path: str | Path) -> "tuple[Agreement, ...]":
-    """How far people agree who judged the same samples of a folder: counts, Cohen's kappa and each disagreement.
-
-    Raises FolderError without a folder, ValueError for a line of `review.jsonl` that is no decision.
-    """
-    from .builders.core.agreement import agreements
-    from .builders.core.decisions import FILE, read
-
-    return agreements(read(Folder(path).local / FILE))

@@ -58,7 +58,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def _decide(options: argparse.Namespace) -> int:
-    from .api import decide
+    from .api_review import decide
 
     _tell_torn(options.folder)
     if options.agreement:
@@ -89,7 +89,7 @@ def _tell_torn(folder: str) -> None:
 
 
 def _agreement(folder: str) -> int:
-    from .api import agreement
+    from .api_review import agreement
     from .builders.core.agreement import FORMULA
 
     found = agreement(folder)

@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import ExitStack
 
+import facevox
 import pytest
 from facevox.builders.core import out_folder
 from facevox.builders.core import ranks as ranks_module
@@ -62,6 +63,19 @@ def test_the_last_rank_finishes_with_the_bytes_of_a_serial_build(release, built,
     again = build_rank(release, out, 0, 3)
     assert not again.built and not again.unfinished
     assert tree(out) == tree(built["tar"].path)
+
+
+def test_ranks_by_the_function(release, tmp_path, tree):
+    options = {"shard_mb": 4, "detector": "none", "configs": ("stills",)}
+    assert facevox.build("speakingfaces", release, tmp_path / "out", rank=0, world=2, **options) is None
+    folder = facevox.build("speakingfaces", release, tmp_path / "out", rank=1, world=2, **options)
+    assert folder.digest == facevox.build("speakingfaces", release, tmp_path / "one", **options).digest
+    assert tree(tmp_path / "out") == tree(tmp_path / "one")
+    for lone in ({"rank": 0}, {"world": 2}, {"rank": 0, "world": 0}):
+        with pytest.raises(ValueError, match="go together"):
+            facevox.build("speakingfaces", release, tmp_path / "other", **lone)
+    with pytest.raises(ValueError, match="rank 2 in a world of 2"):
+        facevox.build("speakingfaces", release, tmp_path / "other", rank=2, world=2)
 
 
 def test_without_file_locks_the_command_without_rank_finishes(release, built, tmp_path, tree, monkeypatch):
