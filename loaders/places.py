@@ -23,6 +23,9 @@ SLOWEST = 10_000
 """A request is given up that has brought less than so many bytes for every second after the first REQUEST_SECONDS."""
 EXTRAS = {"s3": "s3", "s3a": "s3", "http": "https", "https": "https", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs"}
 
+ABOVE_FOLDERS = {"NoSuchBucket": "bucket", "ContainerNotFound": "container", "FilesystemNotFound": "container"}
+"""What S3 and Azure say of what all folders of a place lie in, when it does not exist."""
+
 Span = tuple[int, int] | None
 """First byte and size of what is asked for; None for the whole file."""
 
@@ -308,9 +311,14 @@ async def _over_s3(fs: Any, url: str, span: Span, limit: "Timeout") -> Answer | 
 
 def fault_of(error: BaseException) -> Fault:
     """What an exception of a filesystem means, in words that cannot hold a secret: its kind and its code."""
-    response = getattr(error.__cause__ or error, "response", None)
+    cause = error.__cause__ or error
+    response = getattr(cause, "response", None)
     told = response.get("Error", {}).get("Code", "") if isinstance(response, dict) else ""
+    told = told or str(getattr(cause, "error_code", None) or "")
     code = f" {told}" if re.fullmatch(r"[A-Za-z0-9.]{1,40}", told) else ""
+    if told in ABOVE_FOLDERS:
+        advice = "check its name and the endpoint, or make it first"
+        return Fault(f"the {ABOVE_FOLDERS[told]} is not there ({told}); {advice}", False)
     if isinstance(error, FileNotFoundError):
         return Fault(f"it is not there{code}", False, absent=True)
     if fault := _refused(getattr(response, "status_code", 200), ""):

@@ -53,6 +53,8 @@ def test_s3_tells_what_is_missing_and_no_secret(built, s3):
         list(Stream(folder, "utterances", "train", StreamOptions(fields=("mic1.flac",))))
     with pytest.raises(FolderError, match="s3://faces/none: no dataset folder"):
         Folder("s3://faces/none", s3)
+    with pytest.raises(FolderError, match=r"s3://nobodys/O/checksums.sha256: the bucket is not there \(NoSuchBucket\)"):
+        Folder("s3://nobodys/O", s3)
     with pytest.raises(FolderError, match="s3://faces/O/checksums.sha256: ") as caught:
         Folder("s3://faces/O", {**s3, "endpoint_url": "http://127.0.0.1:9"})
     assert "hush" not in str(caught.value) and "AKIA" not in str(caught.value)

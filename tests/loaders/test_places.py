@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pytest
 from facevox.loaders.folder import Folder, FolderError
 from facevox.loaders.huggingface import load_dataset
+from facevox.loaders.places import fault_of
 from facevox.loaders.range_cache import CacheOptions
 from facevox.loaders.stream import Stream, StreamOptions
 
@@ -320,3 +321,22 @@ def test_an_open_folder_of_a_place_is_verified_and_converted(built, serving, tmp
         assert facevox.verify(folder, sample=2).problems == []
         converted = facevox.convert(folder, tmp_path / "out", format="arrow", workers=2)
         assert converted.index.num_rows == folder.index.num_rows
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("ContainerNotFound", "the container is not there (ContainerNotFound); check its name"),
+        ("BlobNotFound", "it is not there BlobNotFound"),
+        ("<secret>", "it is not there"),
+    ],
+)
+def test_what_a_store_says_is_missing_is_told(code, words):
+    """As Azure's filesystem raises it: a FileNotFoundError whose cause has the store's code."""
+    cause = Exception("words with a secret")
+    cause.error_code = code
+    error = FileNotFoundError("a path")
+    error.__cause__ = cause
+    found = fault_of(error)
+    assert found.text.startswith(words) and "secret" not in found.text
+    assert not found.again and found.absent == (code != "ContainerNotFound")
