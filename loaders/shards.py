@@ -76,9 +76,25 @@ class Shards:
         self._open: OrderedDict[Path, int] = OrderedDict()
 
     def ahead(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Parts]]:
-        """Each request with its bytes, in the order of the requests."""
+        """Each request with its bytes, in the order of the requests; the kernel is told of one request more."""
+        first: Request | None = None
         for request in requests:
-            yield request, self.read(request.ranges)
+            self._announce(request.ranges)
+            if first is not None:
+                yield first, self.read(first.ranges)
+            first = request
+        if first is not None:
+            yield first, self.read(first.ranges)
+
+    def _announce(self, wanted: Mapping[str, Sequence[Range]]) -> None:
+        """Have the kernel fetch ranges, all at once, meanwhile; what is wrong with them the reading will say."""
+        for name in sorted(wanted):
+            try:
+                handle = self._handle(shard_path(self.folder, name))
+                for first, length in merged(set(wanted[name])):
+                    os.posix_fadvise(handle, first, length, os.POSIX_FADV_WILLNEED)
+            except (FolderError, OSError):
+                continue
 
     def read(self, wanted: Mapping[str, Sequence[Range]]) -> Parts:
         """The bytes of ranges by shard name. Raises FolderError when a shard is missing or cut short."""

@@ -381,3 +381,37 @@ def test_a_batch_becomes_tensors_as_torch_does_it():
     found, expected = as_tensors(batch), default_convert(batch)
     assert repr(found) == repr(expected)
     assert isinstance(found["deep"]["json"][0]["array"], torch.Tensor)
+
+
+def test_the_kernel_is_told_of_the_next_batch_and_damage_comes_in_its_turn(built, tmp_path, monkeypatch):
+    """What is told is what will be read; a shard that is missing is an error where it is read, not before."""
+    told, read = [], []
+    advise, pread = os.posix_fadvise, os.pread
+
+    def note(handle, first, length, advice):
+        told.extend([(handle, first, length)] if advice == os.POSIX_FADV_WILLNEED else [])
+        return advise(handle, first, length, advice)
+
+    def noted(handle, length, first):
+        assert (handle, first, length) in told
+        read.append((handle, first, length))
+        return pread(handle, length, first)
+
+    monkeypatch.setattr(os, "posix_fadvise", note)
+    monkeypatch.setattr(os, "pread", noted)
+    options = StreamOptions(fields=("mic1.flac",), frames=1, batch_size=1)
+    begun = iter(Stream(built["tar"], "utterances", "train", options))
+    next(begun)
+    assert read and len(told) > len(read), "the next batch is under way"
+    list(begun)
+    assert sorted(told) == sorted(read)
+    with shards_module.Shards(tmp_path) as shards:
+        name = "data/faces/train-00000.tar"
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(b"abcdef")
+        there = shards_module.Request({name: [(1, 2)]}, 0)
+        absent = shards_module.Request({"data/faces/train-00001.tar": [(0, 1)]}, 1)
+        reading = shards.ahead([there, absent])
+        assert bytes(next(reading)[1][name][1, 2]) == b"bc"
+        with pytest.raises(FolderError, match="shard is missing"):
+            next(reading)
