@@ -21,7 +21,7 @@ APART = "trains: `facevox bench train --short --data O --out W`"
 SHORT = {
     "gender": "--epochs 7 --batch-size 8 --width 0.25 --optimizer adam --lr 0.001",
     "cyclegan": "--constant 1 --decay 1 --epochs 2 --width 0.125 --blocks 2",
-    "cut": "--constant 1 --decay 1 --epochs 2 --width 0.125 --blocks 2 --patches 64",
+    "cut": "--constant 1 --decay 1 --epochs 2 --width 0.125 --blocks 5 --patches 64",
     "sf2f": "--epochs 10 --batch-size 2 --width 0.0625 --perceptual 0",
     "voice2face": "--epochs 10 --batch-size 2 --width 0.0625",
     "vfmr": "--epochs 4 --batch-size 2 --face-network small --face-width 0.25 --voice-width 0.25 --voices 1 --faces 1",

@@ -4,6 +4,7 @@ import json
 import math
 import platform
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import Any
 
 import torch
 
-from ...loaders.folder import Folder, FolderError
+from ...loaders.folder import Folder
 from . import checkpoint
 from .device import choose
 from .evaluate import batches, evaluate
@@ -24,6 +25,7 @@ from .initial import begin
 from .model import Batch, create, find
 from .reading import Reading, people, shortage
 from .train_options import TrainOptions as TrainOptions
+from .train_options import validating
 
 
 @dataclass
@@ -85,6 +87,8 @@ def fit(options: TrainOptions, progress: bool = False) -> Report:
     """
     run = Run(options)
     run.resume()
+    for remark in run.remarks if progress else ():
+        print(remark, file=sys.stderr)
     with stoppable() as stopping:
         while run.progress.epoch < run.epochs and not run.stopped and not run.at_rest:
             run.train_epoch(stopping, progress)
@@ -98,8 +102,8 @@ def fit(options: TrainOptions, progress: bool = False) -> Report:
         merit if merit >= 0 else math.nan,
         run.progress.best_epoch,
         tuple(run.progress.history),
-        f"{run.model.merit} on {options.validation}",
-        tuple(shortage(run.stream)),
+        f"{run.model.merit} on {run.options.validation}",
+        (*run.remarks, *shortage(run.stream)),
     )
 
 
@@ -129,7 +133,6 @@ class Run:
     def __init__(self, options: TrainOptions) -> None:
         if min(options.epochs, options.batch_size, options.workers, options.max_steps, options.save_every) < 0:
             raise ValueError("epochs, batch size, workers and steps: expected 0 or more of each")
-        self.options = options
         self.folder = Folder(options.data)
         self.place = choose(options.device, options.precision)
         torch.manual_seed(options.seed)
@@ -148,12 +151,7 @@ class Run:
         paper_steps = 0 if options.epochs else self.model.steps
         self.epochs = -(-paper_steps // len(self.stream)) if paper_steps else options.epochs or self.model.epochs
         self.steps = paper_steps
-        for config in self.reading.configs if options.validate_every else ():
-            if options.validation not in (there := self.folder.splits(config)):
-                raise FolderError(
-                    f"{self.folder}: config {config!r} has no split {options.validation!r} to validate on; there "
-                    f"is: {', '.join(there)}. Name one by --validation, or give --validate-every 0"
-                )
+        self.options, self.remarks = validating(options, self.folder, self.reading.configs)
         self.progress = Progress()
         limits = (paper_steps, options.max_steps)
         self.asked = {

@@ -1,10 +1,15 @@
 """What a training run is asked for."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ...loaders.folder import Folder, FolderError
 from .device import DEVICES, PRECISIONS
 from .model import ModelOptions
+
+VALIDATION = "validation"
+"""The split that is validated on where none is named."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,9 @@ class TrainOptions:
     compile: bool = field(default=False, metadata={"help": "torch.compile the networks; needs a C++ compiler"})
     where: str = field(default="", metadata={"help": "only samples whose facts fulfil this, as in age < 40"})
     limit: int = field(default=0, metadata={"help": "at most this many samples per split (0: all)"})
-    validation: str = field(default="validation", metadata={"help": "split to validate on"})
+    validation: str = field(
+        default="", metadata={"help": "split to validate on (default: validation, where the folder has it)"}
+    )
     patience: int = field(
         default=0, metadata={"help": "stop after so many validations without a better one (0: never)"}
     )
@@ -44,3 +51,21 @@ class TrainOptions:
     )
     settings: ModelOptions | None = None
     """The model's own options; None for its defaults."""
+
+
+def validating(options: TrainOptions, folder: Folder, configs: Sequence[str]) -> tuple[TrainOptions, list[str]]:
+    """The options with the split that is validated on, and what is to be said of it.
+
+    A folder without a split called validation is trained on without. Raises FolderError where one was named that a
+    config lacks.
+    """
+    split = options.validation or VALIDATION
+    lacking = [config for config in configs if split not in folder.splits(config)] if options.validate_every else []
+    if not lacking:
+        return replace(options, validation=split), []
+    there = ", ".join(folder.splits(lacking[0]))
+    found = f"{folder}: config {lacking[0]!r} has no split {split!r} to validate on; there is: {there}"
+    if options.validation:
+        raise FolderError(f"{found}. Name one by --validation, or give --validate-every 0")
+    remark = f"nothing was validated, and best.pt holds the last weights: config {lacking[0]!r} has no split {split!r}"
+    return replace(options, validate_every=0), [remark]

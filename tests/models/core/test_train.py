@@ -69,6 +69,14 @@ def test_a_folder_without_the_validation_split_says_what_to_do(options, tmp_path
         fit(replace(options, out=tmp_path, validation="dev"))
 
 
+def test_a_folder_without_a_split_to_validate_on_is_trained_on_and_says_so(options, tmp_path, monkeypatch):
+    monkeypatch.setattr("facevox.models.core.train_options.VALIDATION", "dev")
+    report = fit(replace(options, out=tmp_path / "W", epochs=1))
+    assert any("nothing was validated" in line and "no split 'dev'" in line for line in report.lines())
+    last, best = (checkpoint.load(report.home / f"{name}.pt") for name in ("last", "best"))
+    assert same(last["weights"], best["weights"])
+
+
 def test_a_run_leaves_its_four_files(options, tmp_path):
     report = fit(replace(options, out=tmp_path, epochs=2))
     assert report.home == tmp_path / "gender-mode6" / "seed0"
