@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from .arrays import decode_array
-from .media import decode_frame, decode_picture
+from .media import decode_audio, decode_frame, decode_picture
 from .places import Place, place_of
 from .range_cache import CacheOptions, RangeCache
 from .remote import RemoteFolder, Source, described, open_shards
@@ -27,7 +27,6 @@ from .sample import ARRAY, INDEX_KEYS
 from .shards import FolderError as FolderError
 from .shards import file_sha256 as file_sha256
 from .shards import shard_name
-from .sound_window import decode_whole
 
 TABLES = ("index", "manifest", "quarantine", "identities")
 MAX_CLIP_BYTES = 4 << 30
@@ -280,7 +279,7 @@ def decode_member(entry: Mapping[str, Any], parts: Sequence[memoryview], threads
         list((_pool(os.getpid(), threads).map if threads > 1 else map)(decode_frame, parts, *sizes, clip))
         return clip
     if entry["name"].endswith((".flac", ".wav")):
-        return decode_whole(parts[0])
+        return decode_audio(bytes(parts[0]))[0]
     if entry["name"].endswith(ARRAY):
         return decode_array(bytes(parts[0]))
     return decode_picture(bytes(parts[0]))

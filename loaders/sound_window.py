@@ -1,4 +1,4 @@
-"""A sound, or a part of one without decoding the rest of it."""
+"""A part of a sound, without decoding the rest of it."""
 
 import io
 from collections.abc import Callable
@@ -7,34 +7,11 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from .flac_header import flac_header
-from .media import MAX_AUDIO_SAMPLES, check_wav, decode_audio
-from .own_decoder import OwnDecoder
-
-OWN_AFTER = 2000
-"""Sounds that a process leaves to libsndfile: so few do not repay what loading the compiled decoder takes."""
-VARIABLE = "FACEVOX_SOUND_DECODER"
-"""Environment variable: "auto" (default), "own" from the first sound on, "libsndfile" always; all give the same."""
+from .media import MAX_AUDIO_SAMPLES, check_wav
 
 Samples = NDArray[np.int16]
 Window = Callable[[int, int], tuple[int, int]]
 """From samples and rate in Hz: which sample is the first wanted, and how many."""
-
-
-class SoundDecoder(OwnDecoder):
-    """`own()(data, header, first, out)` decodes a part of a FLAC file, or says that libsndfile has to."""
-
-    def __init__(self) -> None:
-        super().__init__("flac_decoder", VARIABLE, "libsndfile", OWN_AFTER)
-
-
-_SOUNDS = SoundDecoder()
-
-
-def decode_whole(data: bytes | memoryview) -> Samples:
-    """All of a 16-bit WAV or FLAC: (samples,) or (samples, channels) int16. Raises ValueError as decode_audio does."""
-    found = _own(data, lambda samples, rate: (0, samples))
-    return decode_audio(bytes(data))[0] if found is None else found
 
 
 def decode_middle(data: bytes | memoryview, seconds: float) -> Samples:
@@ -62,9 +39,6 @@ def decode_window(data: bytes | memoryview, seconds: float, place: float) -> Sam
 
 
 def _part(data: bytes | memoryview, window: Window) -> Samples:
-    found = _own(data, window)
-    if found is not None:
-        return found
     if bytes(data[:4]) == b"RIFF":
         check_wav(data)
     try:
@@ -82,16 +56,3 @@ def _part(data: bytes | memoryview, window: Window) -> Samples:
     except soundfile.LibsndfileError as error:
         raise ValueError(f"not a readable sound file: {error}") from None
     return samples
-
-
-def _own(data: bytes | memoryview, window: Window) -> Samples | None:
-    """What this package's decoder makes of it; None where libsndfile has to do it."""
-    decode = _SOUNDS.own()
-    header = flac_header(data) if decode else None
-    if decode is None or header is None:
-        return None
-    first, count = window(header.samples, header.rate)
-    if count > MAX_AUDIO_SAMPLES:
-        return None
-    out = np.empty(count, np.int16)
-    return out if decode(data, header, first, out) else None
