@@ -110,7 +110,7 @@ def measured(one: Entry, folders: Sequence[Folder], common: BenchOptions) -> lis
 def attempt(one: Entry, folder: Folder | None, common: BenchOptions) -> Result:
     """One table on one folder. What it was the mean of is let go, so that memory stays flat."""
     place = "" if folder is None else str(folder)
-    given = replace(common, data=place, slices=True)
+    given = replace(common, data=place, slices=True, pictures=True)
     words = ["facevox", "bench", one.name, *(["--data", place] if place else []), *command_words(given)]
     started = time.perf_counter()
     result = Result(one.name, one.title, place, command=shlex.join(words))

@@ -13,6 +13,7 @@ from ..models.core.evaluate import Results, evaluate
 from ..models.core.reading import Reading
 from .core.bench import BenchOptions
 from .core.controls import Control, classification
+from .core.generated_grid import generated_grids
 from .core.judges import judge_control, missing, obtaining, open_judge
 from .core.metrics import Interval, bootstrap, spread
 from .core.outcomes import Outcomes
@@ -102,6 +103,8 @@ def run(options: BenchOptions) -> Table:
     )
     facts = {"folder": folder.digest, "judge": options.judge, "tau": found.tau if found else None}
     outcomes, controls = (found.outcomes, found.controls) if found else ((), ())
+    made = {title: paths[0] for name, title in KINDS.items() if (paths := checkpoints(name, options))}
+    pictures = generated_grids(folder, SPLIT, made, "target, then drawn from the voice", options)
     columns = ("method", "score")
     return Table(
         TITLE,
@@ -109,6 +112,7 @@ def run(options: BenchOptions) -> Table:
         tuple(rows),
         tuple(told),
         facts,
+        pictures=pictures,
         outcomes=outcomes,
         controls=controls,
         tested=(SPLIT,),

@@ -6,12 +6,13 @@ from numpy.typing import NDArray
 from ..loaders.folder import Folder
 from .core.bench import BenchOptions
 from .core.controls import Control
+from .core.generated_grid import generated_grids
 from .core.judges import missing, open_judge
 from .core.metrics import Interval, frechet_distance, kernel_distance, spread
 from .core.picture_controls import Distance, halves, itself
 from .core.protocol import Protocol
 from .core.table import Measured, Row, Table
-from .core.translated_faces import METHODS, SPLIT, networks, pictures, test_faces, translated
+from .core.translated_faces import METHODS, SPLIT, checkpoints, networks, pictures, test_faces, translated
 
 TITLE = "SpeakingFaces, FID: how far translated faces are from real ones as a set"
 DATASETS = ("speakingfaces",)
@@ -57,7 +58,11 @@ def run(options: BenchOptions) -> Table:
     )
     facts = {"folder": folder.digest, "judge": options.judge}
     columns = ("faces", "score", "judge")
-    return Table(TITLE, columns, tuple(rows), notes, facts, controls=controls, tested=(SPLIT,), read=CONFIGS)
+    made = {NAMES[name]: paths[0] for name in METHODS if (paths := checkpoints(name, options))}
+    drawn = generated_grids(folder, SPLIT, made, "thermal, translated, real", options)
+    return Table(
+        TITLE, columns, tuple(rows), notes, facts, pictures=drawn, controls=controls, tested=(SPLIT,), read=CONFIGS
+    )
 
 
 # --- measuring: nothing below knows what the paper printed ---

@@ -27,6 +27,7 @@ class BenchOptions:
     workers: int = field(default=0, metadata={"help": "reading processes; 0 reads in the main one"})
     seed: int = field(default=0, metadata={"help": "of noise and bootstrap"})
     slices: bool = field(default=False, metadata={"help": "also by gender, age, position, .. with the largest gaps"})
+    pictures: bool = field(default=False, metadata={"help": "also what was generated or found, for a report"})
     protocol: str = field(
         default="exact", metadata={"help": "all trials there are, or drawn as published", "choices": ("exact", "paper")}
     )

@@ -17,6 +17,7 @@ from .class_judges import SPLITS, ClassJudge, choosing, class_judge, classes_mis
 from .controls import Control
 from .face_field import face_field, face_words
 from .gallery_controls import gallery_controls
+from .generated_grid import generated_grids
 from .judges import ALIGNED, WHOLE, PictureJudge, judge_control, missing, obtaining, open_judge
 from .metrics import Interval, bootstrap, identity_means, ranks, unit
 from .protocol import Protocol
@@ -104,7 +105,9 @@ def drawn_table(
     judged = any(one.measured and not one.measured.exact and one.labels[2] != SCORE for one in rows)
     controls = _controls(folder, options) if judged else ()
     facts = {"folder": folder.digest, "judge": options.judge}
-    return Table(paper.title, COLUMNS, tuple(rows), notes, facts, controls=controls, tested=(SPLIT,))
+    made = {one.run: paths[0] for one in paper.drawings if (paths := _checkpoints(one, options))}
+    pictures = generated_grids(folder, SPLIT, made, "own face, then drawn from the voice", options)
+    return Table(paper.title, COLUMNS, tuple(rows), notes, facts, pictures=pictures, controls=controls, tested=(SPLIT,))
 
 
 def _controls(folder: Folder, options: BenchOptions) -> tuple[Control, ...]:

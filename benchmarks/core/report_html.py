@@ -99,7 +99,8 @@ def _marked(words: str) -> str:
 
 def _commands(report: Report) -> str:
     todo = "".join(f"<li><code>{escape(command)}</code></li>" for command in report.commands)
-    filled = f"<p>What is not measured, these would measure:</p><ol>{todo}</ol>" if todo else "<p>All is measured.</p>"
+    told = "What is not measured, these commands would measure"
+    filled = f"<details><summary>{told}</summary><ol>{todo}</ol></details>" if todo else "<p>All is measured.</p>"
     return f"<p>This report: <code>{escape(report.command)}</code></p>{filled}"
 
 

@@ -57,9 +57,14 @@ def test_faces(folder: Folder, options: BenchOptions) -> TestFaces:
     )
 
 
+def checkpoints(method: str, options: BenchOptions) -> list[Path]:
+    """RUNS/METHOD/seed*/best.pt of all seeds."""
+    return sorted(Path(options.runs).glob(f"{method}/seed*/best.pt")) if options.runs else []
+
+
 def networks(folder: Folder, method: str, options: BenchOptions) -> Iterator[Translation]:
     """The trained networks `RUNS/METHOD/seed*/best.pt`, in evaluation mode. Raises ValueError for one not of here."""
-    for path in sorted(Path(options.runs).glob(f"{method}/seed*/best.pt")) if options.runs else ():
+    for path in checkpoints(method, options):
         model, state = restore(path)
         if not isinstance(model, Translation) or model.name != method:
             raise ValueError(f"{path}: is of {state['model']}; expected {method}")

@@ -59,9 +59,16 @@ def save_picture(path: Path, picture: NDArray[np.uint8]) -> None:
 
 
 def write_grid(model: Model, stream: Iterable[Batch], place: Place, path: Path) -> None:
-    """Draw what the model makes of the stream's first samples, at most 8; a model that draws nothing writes nothing."""
+    """Write what `grid` gives as PNG; a model that draws nothing writes nothing."""
+    found = grid(model, stream, place)
+    if found is not None:
+        save_picture(path, found)
+
+
+def grid(model: Model, stream: Iterable[Batch], place: Place) -> NDArray[np.uint8] | None:
+    """What the model makes of the stream's first samples, at most 8, as `tiled`; None of a model that draws nothing."""
     if type(model).draw is Model.draw:
-        return
+        return None
     parts: list[list[Tensor]] = []
     for batch in batches(stream):
         if batch["keys"]:
@@ -70,5 +77,6 @@ def write_grid(model: Model, stream: Iterable[Batch], place: Place, path: Path) 
                 parts.append(model.draw(place.move(batch)))
         if sum(len(columns[0]) for columns in parts if columns) >= ROWS:
             break
-    if parts and parts[0]:
-        save_picture(path, tiled([torch.cat(list(chain(column))) for column in zip(*parts, strict=True)]))
+    if not parts or not parts[0]:
+        return None
+    return tiled([torch.cat(list(chain(column))) for column in zip(*parts, strict=True)])
