@@ -54,7 +54,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("name", help="a table, or list, all, train, learn", metavar="TABLE")
     parser.add_argument("--data", action="append", default=[], help="a built dataset folder; all: several times")
-    parser.add_argument("--runs", default="", help="the folder that `facevox train --out` wrote")
+    parser.add_argument(
+        "--runs",
+        action="append",
+        default=[],
+        help="the folder that `facevox train --out` wrote; all: once, or once for each --data in their order",
+    )
     parser.add_argument("--as-published", action="store_true", help="noise wraps around, as in the authors' code")
     parser.add_argument(
         "--protocol", choices=("exact", "paper"), default="exact", help="all trials there are, or drawn as published"
@@ -124,7 +129,8 @@ def _bench(options: argparse.Namespace) -> int:
     if not options.data and options.name in benches() and entry(options.name).folder:
         raise ValueError("bench needs --data, a built dataset folder")
     data = _one(options.data) if options.data else ""
-    table = bench(options.name, data, options.runs, **{name: getattr(options, name) for name in GIVEN})
+    runs = _one(options.runs, "--runs") if options.runs else ""
+    table = bench(options.name, data, runs, **{name: getattr(options, name) for name in GIVEN})
     print({"text": table.text, "markdown": table.markdown, "json": table.json}[options.format]())
     return 0
 
@@ -138,9 +144,10 @@ def _list() -> int:
     return 0
 
 
-def _one(places: list[str]) -> str:
+def _one(places: list[str], option: str = "--data") -> str:
     if len(places) != 1:
-        raise ValueError(f"--data {' --data '.join(places)}: one folder expected; `facevox bench all` takes several")
+        given = " ".join(f"{option} {place}" for place in places)
+        raise ValueError(f"{given}: one folder expected; `facevox bench all` takes several")
     return places[0]
 
 
@@ -151,9 +158,9 @@ def _all(options: argparse.Namespace) -> int:
 
     if not options.out:
         raise ValueError("bench all needs --out, a folder for report.html, report.md and report.json")
-    common = BenchOptions(runs=options.runs, **{name: getattr(options, name) for name in GIVEN})
+    common = BenchOptions(**{name: getattr(options, name) for name in GIVEN})
     tables = tuple(filter(None, options.tables.split(",")))
-    report = run(AllOptions(tuple(options.data), options.out, tables, common), told)
+    report = run(AllOptions(tuple(options.data), options.out, tables, common, tuple(options.runs)), told)
     print(*(f"{result.name}: {result.status}" for result in report.results), sep="\n")
     print(f"written: {options.out}/report.html, report.md, report.json")
     return 0 if report.passed else 1

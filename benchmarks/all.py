@@ -56,6 +56,17 @@ class AllOptions:
     """Only these; empty: all."""
     common: BenchOptions = field(default_factory=BenchOptions)
     """What every table is given beside its folder."""
+    runs: tuple[str | Path, ...] = ()
+    """Where the checkpoints lie: one folder for all, or one for each of `data`; empty: that of `common`."""
+
+    def common_of(self, number: int) -> BenchOptions:
+        """What tables on the folder of that number, from 0, are given. Raises ValueError for other numbers of runs."""
+        if len(self.runs) not in (0, 1, len(self.data)):
+            raise ValueError(
+                f"{len(self.runs)} folders of checkpoints for {len(self.data)} datasets: give --runs once, or once for "
+                "each --data in their order"
+            )
+        return replace(self.common, runs=self.runs[number % len(self.runs)]) if self.runs else self.common
 
 
 def run(options: AllOptions, say: Callable[[str], None] = lambda words: None) -> Report:
@@ -72,6 +83,7 @@ def run(options: AllOptions, say: Callable[[str], None] = lambda words: None) ->
         raise ValueError(
             f"no table {sorted(unknown)[0]!r} for bench all; there is: {', '.join(e.name for e in chosen)}"
         )
+    given = [options.common_of(number) for number in range(len(options.data))]
     started, folders = time.perf_counter(), [Folder(place) for place in options.data]
     cards = tuple(read_card(folder) for folder in folders)
     out = Path(options.out)
@@ -80,7 +92,7 @@ def run(options: AllOptions, say: Callable[[str], None] = lambda words: None) ->
     report = Report((), cards, command_of(options), facts_of(0, 0, len(chosen)))
     write(report, out)
     for done, one in enumerate(chosen, 1):
-        for result in measured(one, folders, options.common):
+        for result in measured(one, folders, given):
             report = replace(report, results=(*report.results, result))
             why = f" ({result.reason})" if result.reason else ""
             say(f"{result.name}: {result.status}{why}, {result.seconds:.1f} s")
@@ -89,8 +101,9 @@ def run(options: AllOptions, say: Callable[[str], None] = lambda words: None) ->
     return report
 
 
-def measured(one: Entry, folders: Sequence[Folder], common: BenchOptions) -> list[Result]:
-    """A table on every folder that it fits, or why it fits none."""
+def measured(one: Entry, folders: Sequence[Folder], given: Sequence[BenchOptions]) -> list[Result]:
+    """A table on every folder that it fits with what is given for it, or why it fits none."""
+    common = given[0]
     flags = [f"--{name.replace('_', '-')}" for name in one.asks]
     if lacking := [flag for flag, name in zip(flags, one.asks, strict=True) if not getattr(common, name)]:
         command = one.command or f"facevox bench {one.name} {' '.join(f'{flag} FILE' for flag in flags)}"
@@ -98,9 +111,8 @@ def measured(one: Entry, folders: Sequence[Folder], common: BenchOptions) -> lis
     if one.asks:
         return [attempt(one, None, common)]
     unfit = [one.unfit(folder.dataset, folder.configs) for folder in folders]
-    fitting = [folder for folder, reason in zip(folders, unfit, strict=True) if not reason]
-    if fitting:
-        return [attempt(one, folder, common) for folder in fitting]
+    if fitting := [number for number, reason in enumerate(unfit) if not reason]:
+        return [attempt(one, folders[number], given[number]) for number in fitting]
     dataset = (one.datasets or ("DATASET",))[0]
     configs = "".join(f" --config {name}" for name in one.configs)
     build = f"facevox build {dataset} --raw RELEASE --out O{configs} && facevox bench {one.name} --data O --runs W"
@@ -156,6 +168,8 @@ def command_of(options: AllOptions) -> str:
     words = ["facevox", "bench", "all"]
     for place in options.data:
         words += ["--data", str(place)]
+    for place in options.runs:
+        words += ["--runs", str(place)]
     words += command_words(options.common)
     words += ["--tables", ",".join(options.tables)] if options.tables else []
     return shlex.join([*words, "--out", str(options.out)])

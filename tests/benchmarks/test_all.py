@@ -119,10 +119,25 @@ def test_the_commands_told_are_those_that_were_run(built, tmp_path, monkeypatch)
     add(parser)
     for told, ran in ((report.command, common), (report.results[0].command, seen[0])):
         read = parser.parse_args(shlex.split(told)[2:])
+        (read.runs,) = read.runs
         assert {name: str(getattr(read, name)) for name in COMMANDED} == {
             name: str(getattr(ran, name)) for name in COMMANDED
         }
     assert {*COMMANDED} == {*GIVEN, "runs"}
+
+
+def test_checkpoints_lie_in_one_folder_for_all_or_in_one_for_each_dataset(built, tmp_path, monkeypatch):
+    seen: list[BenchOptions] = []
+    monkeypatch.setattr(every, "entries", lambda: [Entry("good", "Good")])
+    monkeypatch.setattr(every, "run_table", lambda name, options: seen.append(options) or GOOD)
+    folders = (built["tar"].path, built["arrow"].path)
+    for runs, expected in ((("W",), ["W", "W"]), (("W", "V"), ["W", "V"]), ((), ["", ""])):
+        report = run(AllOptions(folders, tmp_path / "R", runs=runs))
+        assert [str(options.runs) for options in seen] == expected
+        assert report.command.count("--runs") == len(runs)
+        seen.clear()
+    with pytest.raises(ValueError, match="3 folders of checkpoints for 2 datasets: give --runs once, or once for each"):
+        run(AllOptions(folders, tmp_path / "R", runs=("U", "V", "W")))
 
 
 def test_wrong_use_is_refused(built, tmp_path):
