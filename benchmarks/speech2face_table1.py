@@ -16,6 +16,7 @@ from .core.faces_told import KS, Told, told
 from .core.gallery_controls import gallery_controls
 from .core.metrics import Interval, bootstrap, spread
 from .core.protocol import Protocol
+from .core.retrieved_faces import by_clips, picture
 from .core.table import Measured, Row, Table
 
 TITLE = "Speech2Face on AVSpeech, Table 1: the own face among the K nearest to what a voice tells, in %"
@@ -23,6 +24,7 @@ DATASETS = ("avspeech",)
 CONFIGS = ("clips",)
 NEEDS = "vectors of faces (--face-network), checkpoints of `facevox train speech2face`"
 TRAININGS = ("speech2face",)
+FACE = "face.webp"
 SPLITS = ("train", "test")
 CHECKED = 500
 """First clips whose faces the controls score."""
@@ -69,7 +71,11 @@ def run(options: BenchOptions) -> Table:
     facts = {"folder": folder.digest, "seed": options.seed}
     controls = tuple(one for split, each in seeds.items() if each for one in controlled(split, each[0], options.seed))
     columns = ("split", "source", "score")
-    return Table(TITLE, columns, tuple(rows), tuple(notes), facts, controls=controls, tested=("test",))
+    shown = by_clips(seeds["test"][0]) if options.slices and seeds["test"] else []
+    pictures = picture(folder, shown, *CONFIGS, FACE, "the same video (R@K by video)")
+    return Table(
+        TITLE, columns, tuple(rows), tuple(notes), facts, pictures=pictures, controls=controls, tested=("test",)
+    )
 
 
 def _command(folder: Folder, options: BenchOptions) -> str:

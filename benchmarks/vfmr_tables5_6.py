@@ -1,7 +1,10 @@
 """Tables 5 and 6 of VFMR: matching among 2, 3 and 4, of one gender, and retrieval; unseen and seen people."""
 
+from ..loaders.folder import Folder
+from ..models.core.voice_face_inputs import FACES
 from .core.bench import BenchOptions
-from .core.table import Measured, Row, Table
+from .core.retrieved_faces import by_voices, picture
+from .core.table import Measured, Picture, Row, Table
 from .core.voice_face import SPLIT, command, measured_folder
 from .core.voice_face_scores import Scores
 
@@ -40,7 +43,9 @@ def run(options: BenchOptions) -> Table:
     notes = tuple(scores.notes()) if scores else ()
     outcomes = (scores.outcomes((about, "1:2"), SPLIT),) if scores else ()
     controls = tuple(scores.controls(f"{about}, 1:2")) if scores else ()
-    return Table(TITLE, ("model", "what"), tuple(rows), notes, facts, outcomes=outcomes, controls=controls)
+    shown = retrieved_faces(folder, scores) if scores and options.slices else ()
+    columns = ("model", "what")
+    return Table(TITLE, columns, tuple(rows), notes, facts, pictures=shown, outcomes=outcomes, controls=controls)
 
 
 # --- measuring: nothing below knows what the paper printed ---
@@ -49,3 +54,9 @@ def run(options: BenchOptions) -> Table:
 def measure(scores: Scores) -> dict[str, Measured]:
     """By COLUMNS, what can be had of the test split's people."""
     return scores.table()
+
+
+def retrieved_faces(folder: Folder, scores: Scores) -> tuple[Picture, ...]:
+    """What voices find in the first galleries that mAP is over, by the first network."""
+    found = by_voices(scores.seeds[0], scores.asked_voices, scores.seed, scores.metric)
+    return picture(folder, found, FACES, scores.picture, "the same person")

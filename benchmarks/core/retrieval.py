@@ -69,6 +69,12 @@ def galleries(
         yield Gallery(random.permutation(np.concatenate(drawn)), np.concatenate(spoken))
 
 
+def round_seeds(seed: int, repeats: int) -> list[int]:
+    """Of each round's galleries; more rounds begin with the same."""
+    found: list[int] = np.random.SeedSequence(seed).generate_state(repeats).tolist()
+    return found
+
+
 def retrieval(
     embeddings: Embeddings,
     people: int = PEOPLE,
@@ -87,7 +93,7 @@ def retrieval(
     names = np.array(embeddings.people)
     sums, counts, chances = np.zeros(len(names)), np.zeros(len(names), np.int64), []
     rounds, drawn = list[float](), list[str]()
-    for at, round_seed in enumerate(np.random.SeedSequence(seed).generate_state(repeats).tolist()):
+    for at, round_seed in enumerate(round_seeds(seed, repeats)):
         own, asked = np.zeros(len(names)), np.zeros(len(names), np.int64)
         for number, gallery in enumerate(galleries(embeddings, people, faces, voices, round_seed)):
             found, who = embeddings.faces.rows(gallery.faces), embeddings.voices.identities[gallery.voices]

@@ -180,7 +180,8 @@ def scores(seeds: Sequence[Trained], folder: Folder, options: BenchOptions) -> S
     seen = tuple(trained_elsewhere(one, folder) for one in seeds if one.folder != folder.digest)
     steps, trials = PAPER_STEPS.get(role(folder.index), STEPS), Path(options.trials) if options.trials else None
     own = Scores(vectors, metric, options.protocol, options.device, options.seed, steps, trials)
-    return replace(own, told=told, as_published=as_published(seeds[0]), leakage=seen)
+    picture = picture_of(folder, seeds[0].options.picture)
+    return replace(own, told=told, as_published=as_published(seeds[0]), picture=picture, leakage=seen)
 
 
 def measured_folder(options: BenchOptions) -> tuple[Folder, str, Scores | None]:

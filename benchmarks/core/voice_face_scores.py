@@ -44,6 +44,8 @@ class Scores:
     """In words, whose numbers they are: the networks, the people."""
     as_published: bool = True
     """Whether networks and training are the paper's, so that a difference from its numbers means something."""
+    picture: str = ""
+    """Field of the faces that the networks saw."""
     leakage: tuple[Control, ...] = ()
     """Of networks that were trained on another folder."""
 
@@ -116,7 +118,7 @@ class Scores:
                 retrieval(
                     one,
                     faces=1 if faces > 1 else FACES,
-                    voices=PAPER_VOICES if drawn else 0,
+                    voices=self.asked_voices,
                     repeats=1 if drawn else REPEATS,
                     seed=self.seed,
                     metric=self.metric,
@@ -124,6 +126,11 @@ class Scores:
                 for one in (joined.seeds if joined else ())
             ]
         return self._retrieved[voices, faces]
+
+    @property
+    def asked_voices(self) -> int:
+        """Of everybody in a gallery; 0: all."""
+        return PAPER_VOICES if self.protocol == "paper" else 0
 
     @cached_property
     def _retrieved(self) -> dict[tuple[int, int], list[Retrieval]]:

@@ -69,12 +69,14 @@ def test_the_splits_are_measured_by_what_was_trained(made_once, tmp_path):
     folder = Folder(made_once("told", make) / "O")
     own = Speech2faceTrainingOptions(face_network="dlib", width=1 / 64, frames=259)
     fit(TrainOptions("speech2face", folder.path, tmp_path, epochs=1, batch_size=4, device="cpu", settings=own))
-    table = run("speech2face_table1", BenchOptions(folder.path, tmp_path, device="cpu"))
+    table = run("speech2face_table1", BenchOptions(folder.path, tmp_path, device="cpu", slices=True))
     found = {row.labels: row for row in table.rows}
     assert found["train", "paper", "R@100"].measured.value == 100
     assert found["test", "log 4", "R@1"].measured is None
     assert {control.name for control in table.controls} == {"leakage", "oracle", "chance"}
     assert all(control.passed for control in table.controls if control.name != "leakage")
+    assert "that are nearest to what the voice tells; double frame: the same video" in table.pictures[0].title
     assert "51.00*" in table.text() and "trained on" in table.text()
     without = run("speech2face_table1", BenchOptions(folder.path))
+    assert not without.pictures
     assert without.commands == [f"facevox train speech2face --data {folder.path} --out W --face-network dlib"]

@@ -1,5 +1,6 @@
 """VFMR's tables on a tiny network: what the folder is about is measured, all else says how it would be."""
 
+import re
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -102,6 +103,16 @@ def test_the_row_of_the_folder_is_measured(name, protocol, options):
     assert "T = " in table.text()
     assert {control.name for control in table.controls} >= {"chance", "oracle", "leakage"}
     assert "facevox build chinese_vf --splits vfmr4 --raw R --out O; facevox train vfmr --data O" in table.text()
+
+
+def test_retrieved_faces_are_shown_where_slices_are_asked_for(people, options):
+    (shown,) = run("vfmr_tables5_6", replace(options, slices=True)).pictures
+    assert shown.data.startswith(b"RIFF")
+    (count,) = re.findall(r"The first voices of (\d+) people", shown.title)
+    rows = [row for row in people.index.to_pylist() if row["split"] == "test"]
+    heard, seen = ({row["identity"] for row in rows if row["config"] == name} for name in ("voices", "faces"))
+    assert int(count) == len(heard & seen)
+    assert not run("vfmr_tables5_6", options).pictures
 
 
 @pytest.mark.parametrize(
