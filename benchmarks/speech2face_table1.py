@@ -71,7 +71,7 @@ def run(options: BenchOptions) -> Table:
     facts = {"folder": folder.digest, "seed": options.seed}
     controls = tuple(one for split, each in seeds.items() if each for one in controlled(split, each[0], options.seed))
     columns = ("split", "source", "score")
-    shown = by_clips(seeds["test"][0]) if options.slices and seeds["test"] else []
+    shown = by_clips(seeds["test"][0]) if options.pictures and seeds["test"] else []
     pictures = picture(folder, shown, *CONFIGS, FACE, "the same video (R@K by video)")
     return Table(
         TITLE, columns, tuple(rows), tuple(notes), facts, pictures=pictures, controls=controls, tested=("test",)

@@ -43,7 +43,7 @@ def run(options: BenchOptions) -> Table:
     notes = tuple(scores.notes()) if scores else ()
     outcomes = (scores.outcomes((about, "1:2"), SPLIT),) if scores else ()
     controls = tuple(scores.controls(f"{about}, 1:2")) if scores else ()
-    shown = retrieved_faces(folder, scores) if scores and options.slices else ()
+    shown = retrieved_faces(folder, scores) if scores and options.pictures else ()
     columns = ("model", "what")
     return Table(TITLE, columns, tuple(rows), notes, facts, pictures=shown, outcomes=outcomes, controls=controls)
 

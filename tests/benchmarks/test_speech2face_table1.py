@@ -69,7 +69,7 @@ def test_the_splits_are_measured_by_what_was_trained(made_once, tmp_path):
     folder = Folder(made_once("told", make) / "O")
     own = Speech2faceTrainingOptions(face_network="dlib", width=1 / 64, frames=259)
     fit(TrainOptions("speech2face", folder.path, tmp_path, epochs=1, batch_size=4, device="cpu", settings=own))
-    table = run("speech2face_table1", BenchOptions(folder.path, tmp_path, device="cpu", slices=True))
+    table = run("speech2face_table1", BenchOptions(folder.path, tmp_path, device="cpu", pictures=True))
     found = {row.labels: row for row in table.rows}
     assert found["train", "paper", "R@100"].measured.value == 100
     assert found["test", "log 4", "R@1"].measured is None

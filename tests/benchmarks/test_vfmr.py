@@ -105,8 +105,8 @@ def test_the_row_of_the_folder_is_measured(name, protocol, options):
     assert "facevox build chinese_vf --splits vfmr4 --raw R --out O; facevox train vfmr --data O" in table.text()
 
 
-def test_retrieved_faces_are_shown_where_slices_are_asked_for(people, options):
-    (shown,) = run("vfmr_tables5_6", replace(options, slices=True)).pictures
+def test_retrieved_faces_are_shown_where_pictures_are_asked_for(people, options):
+    (shown,) = run("vfmr_tables5_6", replace(options, pictures=True)).pictures
     assert shown.data.startswith(b"RIFF")
     (count,) = re.findall(r"The first voices of (\d+) people", shown.title)
     rows = [row for row in people.index.to_pylist() if row["split"] == "test"]
