@@ -75,16 +75,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", default="", help="folder of networks trained by others, with FILE.sha256 beside")
     parser.add_argument("--format", choices=("text", "markdown", "json"), default="text", help="how to print it")
     _add_recognition(parser.add_argument_group("recognition, which needs no --data"))
-    space = parser.add_argument_group("VFMR's tables and matching")
-    space.add_argument(
-        "--vectors-out", default="", help="folder: keep the vectors of voices and faces, one file a seed"
-    )
-    space.add_argument(
-        "--vectors", default="", help="matching, which needs no --data: such files, A.npz or A.npz,B.npz"
-    )
-    space.add_argument(
-        "--trials", default="", help="--protocol paper: folder; trials in it are asked again, others are written there"
-    )
+    _add_matching(parser.add_argument_group("VFMR's tables and matching"))
     speed = parser.add_argument_group("matching_speed, which needs no --data")
     speed.add_argument("--people", type=int, default=2000, help="identities that are made up (default: 2000)")
     speed.add_argument("--each", type=int, default=20, help="voices, and faces, of each (default: 20)")
@@ -116,6 +107,18 @@ def _add_recognition(group: Any) -> None:
         "--metric", choices=("euclidean", "cosine"), default="euclidean", help="distance of at most, or cosine above"
     )
     group.add_argument("--tolerance", type=float, default=0.0, help="of a match (default: all published ones)")
+
+
+def _add_matching(group: Any) -> None:
+    group.add_argument(
+        "--vectors-out", default="", help="folder: keep the vectors of voices and faces, one file a seed"
+    )
+    group.add_argument(
+        "--vectors", default="", help="matching, which needs no --data: such files, A.npz or A.npz,B.npz"
+    )
+    group.add_argument(
+        "--trials", default="", help="--protocol paper: folder; trials in it are asked again, others are written there"
+    )
 
 
 def _bench(options: argparse.Namespace) -> int:
