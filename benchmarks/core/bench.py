@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +97,11 @@ def run(name: str, options: BenchOptions) -> Table:
     """Measure one table, with its controls. Raises ValueError for an unknown name, FolderError for a folder unfit."""
     if name in ("all", "learn", "train"):
         raise ValueError(f"{name} is no table: `facevox bench --help` says how it is run")
-    table: Table = find(name).run(options)
+    module = find(name)
+    table: Table = module.run(options)
     # Some tables are about no folder, and `loading` makes no Table.
     if not isinstance(table, Table) or not (table.outcomes or table.tested):
         return table
+    # Other configs of the folder may be split by something else than what the table is about.
+    table = replace(table, read=table.read or getattr(module, "CONFIGS", ()))
     return examined(table, Folder(options.data), options.seed, options.slices)

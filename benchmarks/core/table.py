@@ -148,7 +148,7 @@ class Table:
     tested: tuple[str, ...] = ()
     """Splits that must share nothing with train, beside those of the outcomes."""
     read: tuple[str, ...] = ()
-    """Configs whose splits must share nothing; empty: all of the folder."""
+    """Configs whose splits must share nothing; empty: the module's CONFIGS, or all of the folder."""
     controls: tuple[Control, ...] = ()
     slices: tuple[Slices, ...] = ()
 

@@ -73,3 +73,20 @@ def test_benches_are_found_by_file_name():
     assert find("speakingfaces_table4").TITLE.startswith("SpeakingFaces, Table 4")
     with pytest.raises(ValueError, match=r"no table 'speakingfaces_table_4'; did you mean 'speakingfaces_table4'\?"):
         find("speakingfaces_table_4")
+
+
+def test_leakage_is_looked_for_in_the_configs_that_a_table_is_about(built, monkeypatch):
+    from types import SimpleNamespace
+
+    from facevox.benchmarks.core import bench
+
+    table = Table("T", ("a",), (), tested=("test",))
+    module = SimpleNamespace(run=lambda options: table, CONFIGS=("stills",))
+    monkeypatch.setattr(bench, "find", lambda name: module)
+    asked = []
+    monkeypatch.setattr("facevox.benchmarks.core.examine.leakage", lambda *_, configs: asked.append(configs) or [])
+    options = bench.BenchOptions(built["tar"].path)
+    bench.run("t", options)
+    table = Table("T", ("a",), (), tested=("test",), read=("utterances",))
+    bench.run("t", options)
+    assert asked == [("stills",), ("utterances",)]
