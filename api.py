@@ -65,7 +65,7 @@ def build(
     from .builders.core.run import BuildOptions, run
 
     if (rank is None) != (world is None) or world == 0:
-        raise ValueError(f"rank {rank} and world {world} go together, as in rank=0, world=16")
+        raise ValueError(f"rank {rank} and world {world} go together, a world of 1 or more, as in rank=0, world=16")
     options = BuildOptions(
         dataset,
         str(raw),

@@ -108,7 +108,7 @@ class _Parser(argparse.ArgumentParser):
 def _refuse(parser: argparse.ArgumentParser, unknown: Sequence[str]) -> NoReturn:
     """End with exit code 2, saying what a command does not know and what was nearest to it."""
     known = re.findall(r"--[a-z][a-z0-9-]*", parser.format_help())
-    near = [one for word in unknown for one in get_close_matches(word.split("=")[0], known, n=1)]
+    near = [one for word in unknown for one in get_close_matches(word.split("=")[0], known, n=1, cutoff=0.75)]
     advice = f" (did you mean {' '.join(near)}?)" if near else ""
     parser.error(f"unrecognized arguments: {' '.join(unknown)}{advice}")
 

@@ -130,7 +130,9 @@ class Folder:
         try:
             with pq.ParquetFile(path, memory_map=True) as file:
                 yield file
-        except (pa.ArrowException, OSError) as error:
+        except (FileNotFoundError, PermissionError):
+            raise
+        except (pa.ArrowException, OSError, KeyError) as error:
             raise FolderError(
                 f"{path}: not a readable table ({type(error).__name__}). Run `facevox verify` on the folder, then the "
                 "build command, which writes its tables again"

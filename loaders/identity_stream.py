@@ -82,8 +82,11 @@ class IdentityStream(BatchStream):
     ) -> None:
         self.folder = opened(folder)
         self.split, self.options = split, options
-        if not 0 <= options.random_seconds < float("inf"):
-            raise ValueError(f"random_seconds {options.random_seconds}: expected 0 (all) or more")
+        if options.random_seconds and not (0.001 <= options.random_seconds < float("inf") and options.decode):
+            raise ValueError(
+                f"random_seconds {options.random_seconds}, decode {options.decode}: expected 0 (all), or 0.001 or more "
+                "of what is decoded"
+            )
         reading = {config: self._reading(config) for config in options.samples}
         tables = {config: split_rows(self.folder, config, split, chosen) for config, chosen in reading.items()}
         everyone = [set(table["identity"].to_pylist()) for table in tables.values()]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from .controls import TOLERATED, Control
 from .embeddings import Embeddings, by_identity
 from .exact import MOST, tuple_matching
+from .metrics import unit
 
 SHUFFLES = 40
 FEW_PEOPLE, FEW_SAMPLES = 40, 3
@@ -28,7 +29,8 @@ def gallery_controls(
     The oracle fails unless every score of `perfect` comes out; chance where R@1 of shuffled ones is not 1 in so many by
     `TOLERATED` standard errors of the shuffles.
     """
-    truth = np.unique(truth, axis=0)
+    _, first = np.unique(unit(truth).round(6), axis=0, return_index=True)
+    truth = truth[first]
     found = {name: float(np.nanmean(values)) for name, values in scores(truth, truth).items() if name in perfect}
     told = ", ".join(f"{name} {value:.6g}" for name, value in found.items())
     wanted = ", ".join(f"{perfect[name]:.6g}" for name in found)

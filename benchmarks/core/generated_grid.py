@@ -1,4 +1,4 @@
-"""What trained generators make of the first samples of a split, as pictures of a report."""
+"""What trained generators make of some samples of a split, as pictures of a report."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,11 +22,14 @@ def generated_grids(
 ) -> tuple[Picture, ...]:
     """One picture for each checkpoint, by its name in the table: rows of samples, columns as the words say.
 
-    Only for a report (`options.pictures`). The first samples of the split are shown, whatever became of them.
+    Only for a report (`options.pictures`), and only of checkpoints trained on this folder. Shown are the samples that
+    validation draws too: the first in folder order, or people in the order of seed 0, whatever became of them.
     """
     found = []
     for name, path in checkpoints.items() if options.pictures else ():
-        model, _ = restore(path)
+        model, state = restore(path)
+        if state["folder"] != folder.digest:
+            continue
         place = choose(options.device, "fp32")
         model.eval().to(place.device)
         stream = Reading(folder, model.inputs(), batch_size=ROWS).stream(split)
@@ -35,6 +38,7 @@ def generated_grids(
             made, data = cv2.imencode(".jpg", drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
             if not made:
                 raise ValueError(f"{path}: a grid of shape {drawn.shape} cannot be written as JPEG")
-            described = f"{name}: rows of the first samples of split {split}; from left to right {columns}"
+            rows = f"rows of samples of split {split}, not picked by how they came out"
+            described = f"{name}: {rows}; from left to right {columns}"
             found.append(Picture(f"{name}: {columns}", described, data.tobytes()))
     return tuple(found)

@@ -124,8 +124,9 @@ def _tile(face: NDArray[np.uint8], framed: bool) -> NDArray[np.uint8]:
 
 
 def _title(found: Sequence[Retrieved], same: str) -> str:
+    most = max(one.among for one in found)
     return (
-        f"Retrieved faces: in each row the speaker's own face, then the {len(found[0].nearest)} of {found[0].among:,} "
+        f"Retrieved faces: in each row the speaker's own face, then the {len(found[0].nearest)} of up to {most:,} "
         f"that are nearest to what the voice tells; double frame: {same}. The first voices of {len(found)} people by "
         "key, not picked by how they do; by the first network"
     )

@@ -67,5 +67,4 @@ def validating(options: TrainOptions, folder: Folder, configs: Sequence[str]) ->
     found = f"{folder}: config {lacking[0]!r} has no split {split!r} to validate on; there is: {there}"
     if options.validation:
         raise FolderError(f"{found}. Name one by --validation, or give --validate-every 0")
-    remark = f"nothing was validated, and best.pt holds the last weights: config {lacking[0]!r} has no split {split!r}"
-    return replace(options, validate_every=0), [remark]
+    return replace(options, validate_every=0), [f"nothing is validated, and best.pt holds the last weights: {found}"]

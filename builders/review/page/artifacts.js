@@ -37,7 +37,7 @@ async function open(into, shell, place) {
   draw();
   watch = new ResizeObserver(() => item && plots());
   watch.observe(ui.plots);
-  await load({ in: config, at: key });
+  if (!(await load({ in: config, at: key }))) return;
   const at = list.items.findIndex((row) => row.config === config && row.key === key);
   if (list.items.length) await choose(Math.max(0, at), at >= 0 ? Number(frame) || 0 : 0, artifact);
 }
@@ -73,12 +73,13 @@ function draw() {
   root.replaceChildren(el("aside", { class: "list card" }, filters, ui.rows, pager), ui.stage);
 }
 
+/** Whether the list that was asked for is shown: not when another one was asked for since. */
 async function load(where) {
   const mine = ++loads;
   const undecided = filter.undecided ? 1 : "";
   const found = await app.get("/api/artifacts/items", { show: filter.show, undecided, find: filter.find, ...where });
   // Filters change faster than answers, which may come in any order: only the list asked for last is shown.
-  if (mine !== loads) return;
+  if (mine !== loads) return false;
   list = found;
   rows();
   if (!list.items.length) {
@@ -86,12 +87,13 @@ async function load(where) {
     player = item = null;
     ui.stage.replaceChildren(app.el("p", { class: "empty" }, filter.undecided ? "Nothing left to decide here." : "No sample of this kind."));
   } else if (!ui.head.isConnected) ui.stage.replaceChildren(ui.head, ui.panes, ui.strip, ui.plots.parentNode || app.el("div", { class: "lower" }, ui.plots, ui.verdicts));
+  return true;
 }
 
 async function refilter(change) {
   filter = { ...filter, ...change };
   const here = item;
-  await load(here ? { in: here.config, at: here.key } : {});
+  if (!(await load(here ? { in: here.config, at: here.key } : {}))) return null;
   const at = here ? list.items.findIndex((row) => row.key === here.key && row.config === here.config) : -1;
   if (at >= 0) return rows(), keep();
   return list.items.length ? choose(0) : null;
@@ -107,8 +109,7 @@ async function page(step, last = false) {
   const gone = list.items.filter((row) => !listed(row)).length;
   const first = step < 0 ? Math.max(0, list.first - 50) : list.first + list.items.length - gone;
   if (step < 0 ? !list.first : first >= list.total - gone) return;
-  await load(step < 0 ? { first, limit: Math.min(50, list.first) } : { first });
-  if (!list.items.length) return;
+  if (!(await load(step < 0 ? { first, limit: Math.min(50, list.first) } : { first })) || !list.items.length) return;
   await choose(last ? list.items.length - 1 : 0);
 }
 
@@ -430,7 +431,7 @@ async function trimAt(share) {
 
 async function changed(decision) {
   const here = item;
-  await load({ in: here?.config, at: decision.key });
+  if (!(await load({ in: here?.config, at: decision.key }))) return null;
   const at = list.items.findIndex((row) => row.key === decision.key);
   if (at < 0) return here ? choose(Math.max(0, position())) : null;
   return choose(at, here?.key === decision.key ? player.frame : 0, decision.value);

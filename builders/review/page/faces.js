@@ -23,7 +23,7 @@ const SHOW = {
 let app, root, configs, config, list, person, faces, at, field, asking, ask;
 let narrowed = { show: "all", find: "" };
 // Keys run faster than answers, which may come in any order: only what was asked for last is shown.
-const asks = { people: 0, person: 0 };
+const asks = { people: 0, person: 0, said: 0 };
 
 const el = (...parts) => app.el(...parts);
 const count = (number) => number.toLocaleString("en");
@@ -80,14 +80,18 @@ async function go(where, quiet = false) {
 }
 
 async function more() {
-  const found = await app.get("/api/faces/person", { config: config.name, key: person.first, count: AT_ONCE, from: faces.length });
+  const [mine, from] = [asks.person, faces.length];
+  const found = await app.get("/api/faces/person", { config: config.name, key: person.first, count: AT_ONCE, from });
+  if (mine !== asks.person || from !== faces.length) return;
   faces.push(...found.faces);
   draw();
 }
 
 /** Asks again what is said of the person of a face; the face looked at stays, unless `onto` that one. */
 async function again(key, onto = false) {
+  const mine = ++asks.said;
   const found = await app.get("/api/faces/person", { config: config.name, key, count: Math.max(AT_ONCE, faces.length) });
+  if (mine !== asks.said) return null;
   if (!found || found.person !== person.person) return onto ? go({ key }, true) : null;
   const now = onto ? key : faces[at]?.key;
   person = found;

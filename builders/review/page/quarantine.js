@@ -15,6 +15,7 @@ const SAID = { accept: "✓ stays out", retry: "↻ try again", "leave out": "�
 
 let app, root, groups, facts, originals, rows, total, from, patterns, at;
 let asked = 0;
+let said = 0;
 let chosen = { config: "", stage: "", state: "open", pattern: "", find: "" };
 
 const el = (...parts) => app.el(...parts);
@@ -208,8 +209,9 @@ async function acceptAll() {
 
 /** Shows what is said now of the rows on this page; with `onto`, the row of that key is looked at. */
 async function again(key, onto = false) {
-  const mine = asked;
+  const [mine, turn] = [asked, ++said];
   const found = await app.get("/api/quarantine/rows", { ...chosen, state: "all", at: key, count: 200 });
+  if (turn !== said) return null;
   const now = new Map(found.rows.map((row) => [row.row, row]));
   const same = mine === asked;
   if (onto && same && !rows.some((row) => row.key === key)) {

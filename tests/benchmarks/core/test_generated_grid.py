@@ -11,6 +11,8 @@ from facevox.benchmarks.core.bench import BenchOptions
 from facevox.benchmarks.core.generated_grid import generated_grids
 from facevox.models.core.model import Model
 
+FOLDER = SimpleNamespace(digest="d")
+
 
 class Painter(Model):
     """Draws what it is given, and the same in negative."""
@@ -41,21 +43,23 @@ def folder(monkeypatch):
     asked = []
     reading = SimpleNamespace(stream=lambda split: asked.append(split) or batches)
     monkeypatch.setattr(generated_grid, "Reading", lambda *_, **__: reading)
-    monkeypatch.setattr(generated_grid, "restore", lambda path: (path(), {}))
+    monkeypatch.setattr(generated_grid, "restore", lambda path: (path(), {"folder": "d"}))
     return asked
 
 
 def test_rows_are_the_first_samples_beside_what_was_made_of_them(folder):
-    (picture,) = generated_grids(None, "test", {"P": Painter}, "given, made", BenchOptions(pictures=True, device="cpu"))
+    (picture,) = generated_grids(
+        FOLDER, "test", {"P": Painter}, "given, made", BenchOptions(pictures=True, device="cpu")
+    )
     shown = cv2.imdecode(np.frombuffer(picture.data, np.uint8), cv2.IMREAD_GRAYSCALE)
     cells = [[shown[18 * row + 8, 8], shown[18 * row + 8, 26]] for row in range(8)]
     assert np.abs(np.array(cells, int) - [[20 * n, 255 - 20 * n] for n in range(8)]).max() < 8
     assert shown.shape == (8 * 18 - 2, 2 * 18 - 2)
-    assert (
-        folder == ["test"] and picture.title == "P: given, made" and "first samples of split test" in picture.described
-    )
+    assert folder == ["test"] and picture.title == "P: given, made" and "samples of split test" in picture.described
 
 
 def test_outside_a_report_and_of_what_draws_nothing_there_is_none(folder):
-    assert generated_grids(None, "test", {"P": Painter}, "given, made", BenchOptions(device="cpu")) == ()
-    assert generated_grids(None, "test", {"J": Judge}, "given, made", BenchOptions(pictures=True, device="cpu")) == ()
+    assert generated_grids(FOLDER, "test", {"P": Painter}, "given, made", BenchOptions(device="cpu")) == ()
+    report = BenchOptions(pictures=True, device="cpu")
+    assert generated_grids(FOLDER, "test", {"J": Judge}, "given, made", report) == ()
+    assert generated_grids(SimpleNamespace(digest="e"), "test", {"P": Painter}, "given, made", report) == ()

@@ -112,7 +112,7 @@ def test_faces_stand_in_their_places_and_the_same_persons_alone_are_framed():
             if framed:
                 assert lines[0] == pytest.approx(FRAME, abs=70)
     assert "row 1: 1 and 2 and 3; row 2: 1 and 2; " in one.described
-    assert "the 5 of 9 that are nearest" in one.title
+    assert "the 5 of up to 9 that are nearest" in one.title
     assert picture(folder, found, "faces", "face.jpg", "the same person")[0].data == one.data
 
 

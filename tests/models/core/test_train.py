@@ -72,7 +72,7 @@ def test_a_folder_without_the_validation_split_says_what_to_do(options, tmp_path
 def test_a_folder_without_a_split_to_validate_on_is_trained_on_and_says_so(options, tmp_path, monkeypatch):
     monkeypatch.setattr("facevox.models.core.train_options.VALIDATION", "dev")
     report = fit(replace(options, out=tmp_path / "W", epochs=1))
-    assert any("nothing was validated" in line and "no split 'dev'" in line for line in report.lines())
+    assert any("nothing is validated" in line and "no split 'dev'" in line for line in report.lines())
     last, best = (checkpoint.load(report.home / f"{name}.pt") for name in ("last", "best"))
     assert same(last["weights"], best["weights"])
 
