@@ -80,7 +80,9 @@ const app = {
   },
   /** Ask the server what is left in this view. */
   async count() {
+    const mine = (app.counts = (app.counts || 0) + 1);
     const left = await app.get("/api/left").catch(() => ({}));
+    if (mine !== app.counts) return;
     const own = left[state.view];
     if (own) app.left(own[0], own[1]);
     else app.left(0, 0);

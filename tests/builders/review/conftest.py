@@ -15,6 +15,8 @@ from facevox.builders.review.server import ReviewOptions, application
 from starlette.testclient import TestClient
 
 TOKEN = "token-of-the-tests"
+PATIENCE = 60_000
+"""Milliseconds that a page may take: the other tests keep all cores busy."""
 PORT = 8765
 START = """
 import sys
@@ -66,8 +68,9 @@ def browser():
     if found is None:
         assert not os.environ.get("CI"), "no Chromium: apt-get install chromium"
         pytest.skip("no Chromium to test the page in")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield chromium
@@ -82,7 +85,7 @@ def page(browser, tmp_path):
     """
     context = browser.new_context(viewport={"width": 1280, "height": 720})
     tab, wrong = context.new_page(), []
-    tab.set_default_timeout(15_000)
+    tab.set_default_timeout(PATIENCE)
     tab.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
     tab.on("pageerror", lambda error: wrong.append(str(error)))
     tab.on("response", lambda answer: answer.status < 400 or wrong.append(f"{answer.status} for {answer.url}"))

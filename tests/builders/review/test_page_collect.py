@@ -10,7 +10,6 @@ from facevox.builders.stages.collection_options import CollectOptions
 from facevox.builders.stages.marks import read, settle
 from playwright.sync_api import expect
 
-expect.set_options(timeout=20_000)
 SECONDS = 17
 LABELS = 46
 """Pixels left of a timeline's time 0 (page/collect_timeline.js)."""
