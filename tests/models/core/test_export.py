@@ -78,7 +78,8 @@ def test_the_command_of_the_card_is_one_that_the_command_line_takes(exported):
 
     facts = json.loads((exported.out / FACTS).read_text())
     words = shlex.split(command(VoiceClassifier(OPTIONS), facts))[1:]
-    given = _parser(words).parse_args(words)
+    parser, _ = _parser(words)
+    given = parser.parse_args(words)
     assert (given.where, given.classes, given.epochs, given.lr) == ("FILTER", 3, 3, 0.01)
 
 
