@@ -163,7 +163,8 @@ def test_every_training_is_a_command_that_there_is(row):
         places = {other.name: f"{other.name}.pt" for other in whole.trainings}
         asked = [word.format_map(places) for word in training.options]
         words = ["train", training.model, "--data", "O", "--out", "W", *asked]
-        given = cli._parser(words).parse_args(words)
+        parser, _ = cli._parser(words)
+        given = parser.parse_args(words)
         settings = model_options(training.model, chosen(given, find(training.model).options_type))
         options = TrainOptions(training.model, given.data, given.out, **chosen(given, TrainOptions))
         # Of an option that is there twice the last counts; a flag has no value.
