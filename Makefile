@@ -1,13 +1,13 @@
 # make demo   set up, then forge, build, verify, load and draw a small dataset, train on another, print a table
-# make test   set up, then lint, type-check and test, two processes more than cores; SLOW=1 adds the slow tests, ARGS=... goes to pytest
+# make test   set up, then lint, type-check and test, one process more than cores; SLOW=1 adds the slow tests, ARGS=... goes to pytest
 PY ?= python3
 BIN := .venv/bin
 # uv does not read pip's configuration: hand it the local wheels and the certificates that pip knows of, if any.
 LINKS := $(shell $(PY) -m pip config get global.find-links 2>/dev/null)
 CERTS := $(shell $(PY) -m pip config list 2>/dev/null | sed -n "s/^global.cert='\(.*\)'$$/\1/p")
 INSTALL = $(if $(CERTS),SSL_CERT_FILE="$(CERTS)" )$(BIN)/uv pip install -q --python $(BIN)/python $(if $(LINKS),--find-links "$(LINKS)") -c requirements.lock
-# Two more than there are cores: many tests wait for a server, a browser or a cluster.
-JOBS ?= $(shell $(PY) -c 'import os; print((os.cpu_count() or 1) + 2)')
+# One more than there are cores: many tests wait for a server, a browser or a cluster.
+JOBS ?= $(shell $(PY) -c 'import os; print((os.cpu_count() or 1) + 1)')
 # Some images forbid it; then every process compiles all that it imports anew.
 export PYTHONDONTWRITEBYTECODE :=
 
