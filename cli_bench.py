@@ -27,6 +27,7 @@ GIVEN = (
     "leave_one_out",
     "gallery",
     "metric",
+    "training",
     "tolerance",
     "judge",
     "trials",
@@ -73,6 +74,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         "vfmr:CHECKPOINT of stage face (default: vggface-resnet50)",
     )
     parser.add_argument("--models", default="", help="folder of networks trained by others, with FILE.sha256 beside")
+    parser.add_argument(
+        "--training",
+        default="",
+        help="what the networks were trained on, to look for leaks: of VFMR's tables and matching a folder, of "
+        "recognition a table of the same network's vectors",
+    )
     parser.add_argument("--format", choices=("text", "markdown", "json"), default="text", help="how to print it")
     _add_recognition(parser.add_argument_group("recognition, which needs no --data"))
     _add_matching(parser.add_argument_group("VFMR's tables and matching"))

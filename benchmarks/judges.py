@@ -25,6 +25,7 @@ from .core.table import Measured, Row, Table
 
 TITLE = "The judges' own errors: real faces and voices of a folder's test people"
 NEEDS = "config pairs, crops or faces (voices, utterances), dlib; --judge vfmr:CHECKPOINT for one's own face network"
+WITHOUT = {"judge": "the table itself is the judges' own error"}
 SPLIT = "test"
 
 

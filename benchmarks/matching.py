@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from ..loaders.folder import Folder
+from ..models.core.voice_face_inputs import FACES, VOICES
 from .core.bench import BenchOptions
 from .core.embeddings import Embeddings
+from .core.leakage import leakage
 from .core.metrics import Comparison, Interval, paired
 from .core.table import Measured, Row, Table
+from .core.voice_face import SPLIT
 from .core.voice_face_scores import Scores
 
 TITLE = "Matching and retrieval of voices and faces by given vectors, in %"
@@ -17,6 +20,7 @@ ASKS = ("vectors",)
 FOLDER = False
 COMMAND = "facevox bench matching --vectors A.npz,B.npz"
 NEEDS = "no folder (with one, it must be that of the vectors), files that `--vectors-out` of VFMR's tables wrote"
+WITHOUT = {"judge": "who somebody is stands in the files; no judge is asked"}
 PAIRED = "1:2, over all others"
 
 
@@ -46,8 +50,22 @@ def run(options: BenchOptions) -> Table:
         rows.append(Row((f"{names[0]} less {names[1]}", PAIRED), None, _shown(compared, scores[0]), digits=2))
         notes.append(f"difference: over the same identities, p = {compared.p:.4f} by flips of each identity's sign")
     facts = {"folder": digest, "seed": options.seed}
-    controls = tuple(control for name, one in zip(names, scores, strict=True) for control in one.controls(name))
-    return Table(TITLE, ("vectors", "what"), tuple(rows), tuple(notes), facts, controls=controls)
+    controls = [control for name, one in zip(names, scores, strict=True) for control in one.controls(name)]
+    if options.data and options.training:
+        controls += leakage(Folder(options.data), SPLIT, training=Folder(options.training))
+    tested, columns = (SPLIT,) if options.data and not options.training else (), ("vectors", "what")
+    unknown = {"leakage": "not checked: give --data, the vectors' folder, and --training, their network's, if another"}
+    return Table(
+        TITLE,
+        columns,
+        tuple(rows),
+        tuple(notes),
+        facts,
+        controls=tuple(controls),
+        tested=tested,
+        without=unknown,
+        read=(FACES, VOICES),
+    )
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

@@ -1,6 +1,6 @@
 """Table I of the voice-GAN paper: how many faces drawn from voices are taken for their targets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,16 +148,19 @@ def measure(folder: Folder, options: BenchOptions) -> Found | None:
             outcomes.append(by_recording(title, taken, seeds[0], class_people(folder)))
             controls += chance(title, told, seeds[0])
     near = np.linalg.norm(aims[:, None] - aims, axis=2) < tau
-    scores |= looked_up(folder, near, classes, options)
+    told_classes = [told_by(folder, path, options) for path in checkpoints(CLASSIFIER, options)]
+    scores |= looked_up(near, classes, told_classes, options.seed)
+    if told_classes:
+        controls += chance_of_classes(told_classes)
     return Found(scores, tau, len(real.labels), tuple(outcomes), tuple(controls))
 
 
 def looked_up(
-    folder: Folder, near: NDArray[np.bool_], classes: NDArray[np.int64], options: BenchOptions
+    near: NDArray[np.bool_], classes: NDArray[np.int64], seeds: Sequence[Results], seed: int
 ) -> dict[tuple[str, str], Measured]:
     """What is right when a class's target is shown: of the class that the classifier tells, and of any at all.
 
-    `near` (K, K): whether the targets of two classes count as the same face.
+    `near` (K, K): whether the targets of two classes count as the same face. `seeds` are of `told_by`.
     """
     found = {}
     alike = {TAKEN: near, NEAREST: np.eye(len(classes), dtype=bool)}
@@ -166,7 +169,6 @@ def looked_up(
         share = float(100 * right.mean())
         exact = Interval(share, share)
         found[GUESSED, score] = Measured(share, right.size, len(classes), exact, None, 1, digest, exact=True)
-    seeds = [told_by(folder, path, options) for path in checkpoints(CLASSIFIER, options)]
     for score, right in alike.items() if seeds else ():
         rows = []
         for one in seeds:
@@ -175,7 +177,7 @@ def looked_up(
             )
             # A class that the test does not have has no target here, and counts as wrong.
             rows.append(right[first, second] & (classes[second] == one["told"]))
-        found[LOOKED_UP, score] = summary(np.array(rows), seeds[0]["keys"], seeds[0]["class"], options.seed)
+        found[LOOKED_UP, score] = summary(np.array(rows), seeds[0]["keys"], seeds[0]["class"], seed)
     return found
 
 
@@ -209,3 +211,10 @@ def chance(title: str, told: NDArray[np.int64], one: DrawnFaces) -> list[Control
     """Of the nearest targets, (seeds, segments), with classes shuffled."""
     merit = (told == one.label).mean(0)
     return classification(Outcomes((title, NEAREST), SPLIT, one.keys, merit, one.label, one.label, told))
+
+
+def chance_of_classes(seeds: Sequence[Results]) -> list[Control]:
+    """Of the classes that the voice classifier tells, with classes shuffled."""
+    own, told = seeds[0]["class"], np.array([one["told"] for one in seeds])
+    merit = (told == own).mean(0)
+    return classification(Outcomes((LOOKED_UP, NEAREST), SPLIT, seeds[0]["keys"], merit, own, own, told))

@@ -33,6 +33,7 @@ TRAININGS = (
     "rcgan --kind cgan --initial encoder={out}/voice_classifier/seed0/best.pt",
     "rcgan --kind rcgan --initial encoder={out}/voice_classifier/seed0/best.pt",
 )
+WITHOUT = {"judge": "errors are those of the pictures' own values; no judge is asked"}
 SPLIT = "test"
 KINDS = {"vae": "VAE", "cgan": "C-GAN", "rcgan": "RC-GAN"}
 CHECKED = 20

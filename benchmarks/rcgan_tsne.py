@@ -10,18 +10,22 @@ from ..loaders.folder import Folder
 from ..models.voice_classifier import VoiceClassifier
 from .core.bench import BenchOptions
 from .core.controls import Control, classification
-from .core.judges import missing, obtaining, open_judge
+from .core.judges import judge_control, missing, obtaining, open_judge
 from .core.metrics import bootstrap
 from .core.outcomes import Outcomes
 from .core.protocol import Protocol
 from .core.table import Curve, Figure, Measured, Row, Table
-from .core.voice_gan import CLASSIFIER, checkpoints, class_faces, class_people, heard, opened
+from .core.voice_gan import CLASSIFIER, SPLIT, checkpoints, class_faces, class_people, heard, opened
 
 TITLE = "Voice-GAN (RC-GAN): voice and face vectors of the classes by t-SNE"
 DATASETS = ("vox_vgg",)
 CONFIGS = ("rcgan", "faces")
 NEEDS = "a checkpoint of voice_classifier, a judge of faces (--judge)"
 TRAININGS = ("voice_classifier",)
+WITHOUT = {
+    "judge": "no face is seen here, so that there is no judge",
+    "leakage": "faces alone are seen here, and nothing was trained on them",
+}
 KINDS = {"voices": "voice vectors of test segments", "faces": "face vectors"}
 SCORES = ("nearest of the vectors is the same person's, %", "nearest in the picture is the same person's, %")
 PERPLEXITY = 30.0
@@ -61,9 +65,11 @@ def run(options: BenchOptions) -> Table:
                 told = nearest(found, cloud.labels)
                 measured = summary(told == cloud.labels, cloud.labels, options.seed)
                 merit, keys = (told == cloud.labels).astype(float), np.arange(len(told)).astype(str)
-                own = Outcomes((kind, score), "test", keys, merit, cloud.labels, cloud.labels, told[None])
+                own = Outcomes((kind, score), SPLIT, keys, merit, cloud.labels, cloud.labels, told[None])
                 controls += classification(own, options.seed)
             rows.append(Row((what, score), None, measured, command))
+    if faces := clouds.get("faces"):
+        controls.append(judge_control(options.judge, faces.vectors, faces.labels))
     absent = missing(options.judge)
     notes = (
         f"perplexity {PERPLEXITY:.0f}, or a third of the points where they are few; seed {options.seed}; {MOST} points "
@@ -72,7 +78,10 @@ def run(options: BenchOptions) -> Table:
     )
     figures = tuple(figure(KINDS[kind], cloud) for kind, cloud in clouds.items())
     facts = {"folder": folder.digest, "judge": options.judge}
-    return Table(TITLE, ("vectors", "score"), tuple(rows), notes, facts, figures, controls=tuple(controls))
+    columns, tested = ("vectors", "score"), (SPLIT,) if "voices" in clouds else ()
+    return Table(
+        TITLE, columns, tuple(rows), notes, facts, figures, controls=tuple(controls), tested=tested, read=("rcgan",)
+    )
 
 
 def figure(what: str, cloud: Cloud) -> Figure:

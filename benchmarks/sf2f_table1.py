@@ -4,12 +4,13 @@ from ..loaders.folder import Folder
 from ..loaders.published.hq_voxceleb import FACTS, TABLE_1, errata
 from ..loaders.rows import DERIVED_TYPES, Rows, read_rows
 from .core.bench import BenchOptions
-from .core.counts import Counted, Counters, count, counted, counters
+from .core.counts import NOTHING_GUESSED, Counted, Counters, count, counted, counters
 from .core.table import Measured, Table
 
 TITLE = "SF2F, Table 1: people, pictures, recordings and sizes of HQ-VoxCeleb"
 DATASETS = ("hq_voxceleb",)
 NEEDS = "configs faces and voices; counts only"
+WITHOUT = NOTHING_GUESSED
 BUILD = "facevox build hq_voxceleb --raw RELEASE --out O"
 
 PUBLISHED = Counted(

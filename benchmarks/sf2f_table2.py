@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from ..loaders.folder import Folder
 from ..models.core.face_crops import resized
 from .core.bench import BenchOptions
+from .core.class_controls import class_controls
 from .core.class_judges import INCEPTION, SPLITS, choosing, classes_missing, obtaining_classes, open_class_judge, scored
 from .core.table import Measured, Row, Table
 
@@ -31,7 +32,7 @@ PUBLISHED = {
 def run(options: BenchOptions) -> Table:
     """Both scores, as far as their judges are here. Raises FolderError, ValueError."""
     folder, judges = Folder(options.data), {INCEPTION_SCORE: INCEPTION, FACE_SCORE: options.class_judge}
-    found, rows = measure(folder, options), []
+    rows, (found, seen) = [], measure(folder, options)
     absent = {score: classes_missing(judge, options.models) for score, judge in judges.items()}
     for (score, side), printed in PUBLISHED.items():
         steps = [obtaining_classes(judges[score], options.data, options.runs or "W")] if absent[score] else []
@@ -44,14 +45,27 @@ def run(options: BenchOptions) -> Table:
         f"all pictures of split {SPLIT}, in {SPLITS} parts; a score is at most the pictures of a part, so folders of "
         "other sizes are not comparable. 95 %: Student's, of the parts",
     )
-    return Table(TITLE, ("score", "resolution"), tuple(rows), notes, {"folder": folder.digest})
+    controls = [one for judge, parts in seen.items() for one in class_controls(judge, *parts, options.seed)]
+    return Table(
+        TITLE,
+        ("score", "resolution"),
+        tuple(rows),
+        notes,
+        {"folder": folder.digest},
+        controls=tuple(controls),
+        tested=(SPLIT,) if found else (),
+    )
 
 
 # --- measuring: nothing below knows what the paper printed ---
 
 
-def measure(folder: Folder, options: BenchOptions) -> dict[tuple[str, int], Measured]:
-    """Scores by resolution of the judges that are here. Raises FolderError, ValueError."""
+Seen = dict[str, tuple[NDArray[np.float64], NDArray[np.str_]]]
+"""By judge, probabilities (N, classes) of the real faces at the largest size, and whose each is, (N,)."""
+
+
+def measure(folder: Folder, options: BenchOptions) -> tuple[dict[tuple[str, int], Measured], Seen]:
+    """Scores by resolution of the judges that are here, and what these see. Raises FolderError, ValueError."""
     wanted = {INCEPTION_SCORE: INCEPTION, FACE_SCORE: options.class_judge}
     judges = {
         score: open_class_judge(name, options.models)
@@ -69,4 +83,10 @@ def measure(folder: Folder, options: BenchOptions) -> dict[tuple[str, int], Meas
                 shares.setdefault((score, side), []).append(judge([picture])[0])
     people = [who for _, who in chosen[: options.limit or None]]
     keys = [key for key, _ in chosen[: options.limit or None]]
-    return {label: scored([np.array(part)], people, keys, options.seed) for label, part in shares.items()}
+    found = {label: scored([np.array(part)], people, keys, options.seed) for label, part in shares.items()}
+    seen = {
+        f"{wanted[score]} at {side} px": (np.array(part), np.array(people, np.str_))
+        for (score, side), part in shares.items()
+        if side == SIDES[-1]
+    }
+    return found, seen

@@ -3,12 +3,14 @@
 from ..loaders.folder import Folder
 from ..loaders.rows import Rows, read_rows
 from .core.bench import BenchOptions
+from .core.counts import NOTHING_GUESSED
 from .core.metrics import Interval
 from .core.table import Measured, Row, Table
 
 TITLE = "SF2F, Table 6: data sets of voices and faces"
 DATASETS = ("hq_voxceleb", "vox_vgg", "avspeech")
 NEEDS = "configs faces and voices; counts only"
+WITHOUT = NOTHING_GUESSED
 VOXCELEB = "VoxCeleb (1 and 2)"
 BY_SPLITS = {
     "horiguchi": "FVMatching (Horiguchi)",

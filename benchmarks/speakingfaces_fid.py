@@ -9,7 +9,7 @@ from .core.controls import Control
 from .core.generated_grid import generated_grids
 from .core.judges import missing, open_judge
 from .core.metrics import Interval, frechet_distance, kernel_distance, spread
-from .core.picture_controls import Distance, halves, itself
+from .core.picture_controls import Distance, checked, halves, itself, kernel_itself, shuffled_sets
 from .core.protocol import Protocol
 from .core.table import Measured, Row, Table
 from .core.translated_faces import METHODS, SPLIT, checkpoints, networks, pictures, test_faces, translated
@@ -89,12 +89,22 @@ def measure(folder: Folder, options: BenchOptions) -> tuple[dict[tuple[str, str]
         if min(first.sum(), second.sum()) > 1:
             one = jackknifed(distance, (real[first], faces.people[first]), (real[second], faces.people[second]))
             found["trials", score] = summary([one], scale, int(second.sum()), len(np.unique(faces.people)), digest)
-    # Of the unbiased kernel distance, a set from itself is below 0 by what its own pairs count for.
-    controls = [itself("FID", SCORES["FID"][0], real)]
-    thermal = vectors["thermal"][0]
+    return found, tuple(controlled(real, vectors["thermal"][0], faces.people, options.seed))
+
+
+def controlled(
+    real: NDArray[np.float64], thermal: NDArray[np.float64], people: NDArray[np.str_], seed: int
+) -> list[Control]:
+    """Oracle, chance and the judge's own error of both distances, by features (N, D) of some real and thermal faces."""
+    some = checked(len(real))
+    real, thermal, people = real[some], thermal[some], people[some]
+    controls = [itself("FID", frechet_distance, real), kernel_itself("KID", real)]
     for score, (distance, _) in SCORES.items():
-        controls.append(halves(score, distance, real, thermal, faces.people, options.seed))
-    return found, tuple(controls)
+        # The kernel distance is unbiased; the other one is above 0 by so much as there are few pictures.
+        formula = 0.0 if distance is kernel_distance else None
+        controls.append(shuffled_sets(score, distance, real, thermal, formula, seed))
+        controls.append(halves(score, distance, real, thermal, people, seed))
+    return controls
 
 
 def jackknifed(

@@ -4,12 +4,13 @@ from ..loaders.folder import Folder
 from ..loaders.published.speakingfaces import FACTS, TABLE_1_PAIRS, TABLE_2, errata
 from ..loaders.rows import Rows, read_rows
 from .core.bench import BenchOptions
-from .core.counts import Counters, count, counters
+from .core.counts import NOTHING_GUESSED, Counters, count, counters
 from .core.table import Measured, Row, Table
 
 TITLE = "SpeakingFaces, Table 1: subjects and image pairs of both sessions"
 DATASETS = ("speakingfaces",)
 NEEDS = "configs utterances and stills; counts only"
+WITHOUT = NOTHING_GUESSED
 BUILD = "facevox build speakingfaces --raw RELEASE --out O"
 
 PUBLISHED = {"speakers": 142, "image pairs": TABLE_1_PAIRS}

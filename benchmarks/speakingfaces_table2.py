@@ -4,12 +4,13 @@ from ..loaders.folder import Folder
 from ..loaders.published.speakingfaces import FACTS, TABLE_2, errata
 from ..loaders.rows import Rows, read_rows
 from .core.bench import BenchOptions
-from .core.counts import Counted, Counters, count, counted, counters
+from .core.counts import NOTHING_GUESSED, Counted, Counters, count, counted, counters
 from .core.table import Measured, Table
 
 TITLE = "SpeakingFaces, Table 2: speakers, utterances, words, image pairs and hours of each split"
 DATASETS = ("speakingfaces",)
 NEEDS = "configs utterances and stills; counts only"
+WITHOUT = NOTHING_GUESSED
 BUILD = "facevox build speakingfaces --raw RELEASE --out O"
 
 PUBLISHED = Counted(

@@ -26,6 +26,7 @@ DATASETS = ("speakingfaces",)
 CONFIGS = ("utterances",)
 NEEDS = "checkpoints of `facevox train gender` in modes 1, 2, 3 and 7 (--task age: rows the paper lacks)"
 TRAININGS = ("gender --mode 7", "gender --mode 1", "gender --mode 3", "gender --mode 2", "gender --mode 7 --task age")
+WITHOUT = {"judge": "classes are facts of the release; no judge is asked"}
 SPLITS = ("validation", "test")
 SEEDS = 5
 """Seeds the authors evaluated per mode."""

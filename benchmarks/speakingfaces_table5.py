@@ -7,7 +7,8 @@ import numpy as np
 
 from ..loaders.folder import Folder
 from .core.bench import BenchOptions
-from .core.judges import open_judge
+from .core.controls import Control
+from .core.judges import judge_control, open_judge
 from .core.metrics import Interval, spread
 from .core.outcomes import Outcomes
 from .core.protocol import Protocol
@@ -39,7 +40,7 @@ PUBLISHED = {
 def run(options: BenchOptions) -> Table:
     """Measure the real faces, and the translated ones there are checkpoints for. Raises ValueError, FolderError."""
     folder = Folder(options.data)
-    votes, keys = measure(folder, options)
+    votes, keys, judge = measure(folder, options)
     rows, outcomes = [], []
     for domain, name in NAMES.items():
         command = f"facevox train {domain} --data {options.data} --out {options.runs or 'W'} --seed 0"
@@ -63,14 +64,14 @@ def run(options: BenchOptions) -> Table:
         "the row of real visual faces is the judge's own error",
     )
     facts = {"folder": folder.digest, "tolerance": options.tolerance or TOLERANCE, "as_published": options.as_published}
-    return Table(TITLE, ("faces", "score"), tuple(rows), notes, facts, outcomes=tuple(outcomes))
+    return Table(TITLE, ("faces", "score"), tuple(rows), notes, facts, outcomes=tuple(outcomes), controls=(judge,))
 
 
 # --- measuring: nothing below knows what the paper printed ---
 
 
-def measure(folder: Folder, options: BenchOptions) -> tuple[dict[str, list[Vote]], list[str]]:
-    """The vote on trial 2 by domain, of every seed that there is; and the probes' keys.
+def measure(folder: Folder, options: BenchOptions) -> tuple[dict[str, list[Vote]], list[str], Control]:
+    """The vote on trial 2 by domain, of every seed that there is; the probes' keys; how the judge does on trial 1.
 
     Raises FolderError without test pairs, ValueError for a folder of one trial or a checkpoint of another folder.
     """
@@ -90,7 +91,7 @@ def measure(folder: Folder, options: BenchOptions) -> tuple[dict[str, list[Vote]
         for name, some in sets.items()
         if some
     }
-    return votes, faces.keys[probes].tolist()
+    return votes, faces.keys[probes].tolist(), judge_control("dlib, real faces of trial 1", known, whose)
 
 
 def summary(votes: Sequence[Vote], keys: Sequence[str], seed: int) -> dict[str, Measured]:

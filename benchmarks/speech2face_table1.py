@@ -14,6 +14,7 @@ from .core.bench import BenchOptions
 from .core.controls import Control
 from .core.faces_told import KS, Told, told
 from .core.gallery_controls import gallery_controls
+from .core.judges import judge_control
 from .core.metrics import Interval, bootstrap, spread
 from .core.protocol import Protocol
 from .core.retrieved_faces import by_clips, picture
@@ -73,9 +74,8 @@ def run(options: BenchOptions) -> Table:
     columns = ("split", "source", "score")
     shown = by_clips(seeds["test"][0]) if options.pictures and seeds["test"] else []
     pictures = picture(folder, shown, *CONFIGS, FACE, "the same video (R@K by video)")
-    return Table(
-        TITLE, columns, tuple(rows), tuple(notes), facts, pictures=pictures, controls=controls, tested=("test",)
-    )
+    tested = ("test",) if controls else ()
+    return Table(TITLE, columns, tuple(rows), tuple(notes), facts, pictures=pictures, controls=controls, tested=tested)
 
 
 def _command(folder: Folder, options: BenchOptions) -> str:
@@ -120,14 +120,15 @@ def measure(seeds: Sequence[Told], seed: int) -> dict[str, Measured]:
 
 
 def controlled(split: str, one: Told, seed: int) -> list[Control]:
-    """The clips' own faces as if they were told, of their own clips and of others."""
+    """The clips' own faces as if they were told, of their own clips and of others; whether they tell videos apart."""
 
     def scores(told: NDArray[np.float64], faces: NDArray[np.float64]) -> Mapping[str, NDArray[np.float64]]:
         names = np.arange(len(faces)).astype(str)
         return Told(names, names, told, faces).scores()
 
     perfect = {"cosine": 1.0, "L1": 0.0, "L2": 0.0} | {f"R@{k}": 100.0 for k in KS}
-    return gallery_controls(split, one.faces[:CHECKED], scores, perfect, CHECKED, seed)
+    judge = judge_control(f"the faces' network, {split}", one.faces[:CHECKED], one.videos[:CHECKED])
+    return [*gallery_controls(split, one.faces[:CHECKED], scores, perfect, CHECKED, seed), judge]
 
 
 def chance(split: str, count: int, published: int) -> str:

@@ -12,6 +12,7 @@ DATASETS = ("vox_vgg", "chinese_vf", "hq_voxceleb")
 CONFIGS = ("voices", "faces")
 NEEDS = "checkpoints of `facevox train vfmr` (stage joint)"
 TRAININGS = ("vfmr --stage joint --no-freeze-voice",)
+WITHOUT = {"judge": "who somebody is stands in the folder; no judge is asked"}
 BELOW, ABOVE, MEAN = "identities below 60 %, in %", "identities above 75 %, in %", "mean accuracy, %"
 HARDEST = 20
 """Identities that are listed."""

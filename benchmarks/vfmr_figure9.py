@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 from ..loaders.folder import Folder
 from .core.bench import BenchOptions
+from .core.controls import Control
 from .core.distances import Distances, distances
 from .core.embeddings import Embeddings
+from .core.gallery_controls import distance_controls
 from .core.metrics import bootstrap, spread
 from .core.protocol import Protocol
 from .core.table import Curve, Figure, Measured, Row, Table
@@ -19,6 +21,7 @@ DATASETS = ("vox_vgg", "chinese_vf", "hq_voxceleb")
 CONFIGS = ("voices", "faces")
 NEEDS = "checkpoints of `facevox train vfmr` (stage joint), one for each face network"
 TRAININGS = ("vfmr --stage joint --no-freeze-voice",)
+WITHOUT = {"judge": "who somebody is stands in the folder; no judge is asked"}
 NETWORKS = {"ir50": "LResNet50", "se": "SE-ResNet50", "vgg_m": "VGG-M", "dimnet": "DIMNet"}
 POSITIVE, NEGATIVE, GAP = "positive", "negative", "negative less positive"
 
@@ -28,12 +31,15 @@ def run(options: BenchOptions) -> Table:
     folder = Folder(options.data)
     found: dict[str, list[Distances]] = {}
     first: dict[str, Embeddings] = {}
+    controls: list[Control] = []
     for seeds in groups([one for one in trained(options.runs, apart=True) if one.folder == folder.digest]):
         own = seeds[0].options
         if own.face_network not in found:
             vectors = [embedded(one, folder, options) for one in seeds]
             found[own.face_network] = [distances(one, own.scale, options.device) for one in vectors]
             first[own.face_network] = vectors[0]
+            about = NETWORKS.get(own.face_network, own.face_network)
+            controls += distance_controls(about, vectors[0], own.scale, options.device, options.seed)
     measured = measure(found, first, options.seed)
     rows = []
     for network in dict.fromkeys((*NETWORKS, *found)):
@@ -48,7 +54,9 @@ def run(options: BenchOptions) -> Table:
     )
     figures = tuple(_figure(NETWORKS.get(network, network), seeds[0]) for network, seeds in found.items())
     facts = {"folder": folder.digest, "seed": options.seed}
-    return Table(TITLE, ("face network", "distance"), tuple(rows), notes, facts, figures, tested=(SPLIT,))
+    columns = ("face network", "distance")
+    tested = (SPLIT,) if found else ()
+    return Table(TITLE, columns, tuple(rows), notes, facts, figures, tested=tested, controls=tuple(controls))
 
 
 def _figure(network: str, found: Distances) -> Figure:

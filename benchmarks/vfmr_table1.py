@@ -4,12 +4,14 @@ from ..loaders.folder import Folder
 from ..loaders.published.vox_vgg import TABLE_1
 from ..loaders.rows import Rows, read_rows
 from .core.bench import BenchOptions
+from .core.counts import NOTHING_GUESSED
 from .core.metrics import Interval
 from .core.table import Measured, Row, Table
 
 TITLE = "VFMR, Table 1: identities, utterances and images by gender"
 DATASETS = ("vox_vgg", "chinese_vf")
 NEEDS = "configs voices and faces; counts only"
+WITHOUT = NOTHING_GUESSED
 SETS = {"Vox-VGG-2": "vox2", "Vox-VGG-1": "vox1", "Chinese_VF": ""}
 """Subset of Vox-VGG; empty: another dataset."""
 GENDERS = ("male", "female", "total")

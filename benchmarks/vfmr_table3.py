@@ -11,6 +11,7 @@ DATASETS = ("vox_vgg", "chinese_vf", "hq_voxceleb")
 CONFIGS = ("voices", "faces")
 NEEDS = "checkpoints of `facevox train vfmr` (stage joint)"
 TRAININGS = ("vfmr --stage joint --no-freeze-voice",)
+WITHOUT = {"judge": "who somebody is stands in the folder; no judge is asked"}
 MATCHING, RETRIEVAL, AREA = "1:2", "mAP", "AUC"
 MISPRINT = "its printed T does not follow from its printed n, see the notes on T"
 NEEDED = "does not follow from the printed n"

@@ -10,6 +10,7 @@ DATASETS = ("vox_vgg", "chinese_vf", "hq_voxceleb")
 CONFIGS = ("voices", "faces")
 NEEDS = "checkpoints of `facevox train vfmr` (stage joint)"
 TRAININGS = ("vfmr --stage joint --no-freeze-voice",)
+WITHOUT = {"judge": "who somebody is stands in the folder; no judge is asked"}
 MATCHING, RETRIEVAL = "1:2", "mAP"
 JOINED = (1, 5, 10, 15, 20, 30)
 UNSTEADY = "published joint accuracies do not rise steadily with the number joined: small differences say nothing"

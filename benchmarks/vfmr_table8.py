@@ -17,6 +17,7 @@ DATASETS = ("vox_vgg", "chinese_vf", "hq_voxceleb")
 CONFIGS = ("voices", "faces")
 NEEDS = "checkpoints of `facevox train vfmr` (stage joint), in a folder of --runs each"
 TRAININGS = ("vfmr --stage joint --no-freeze-voice",)
+WITHOUT = {"judge": "who somebody is stands in the folder; no judge is asked"}
 COLUMNS = ("1:2", "1:3", "1:4", "Male", "Female", "mAP")
 Config = tuple[str, str]
 DEFAULT: Config = ("default", "-")

@@ -13,6 +13,7 @@ DATASETS = ("vox_vgg", "chinese_vf", "hq_voxceleb")
 CONFIGS = ("voices", "faces")
 NEEDS = "checkpoints of `facevox train vfmr` (stage joint)"
 TRAININGS = ("vfmr --stage joint --no-freeze-voice",)
+WITHOUT = {"judge": "who somebody is stands in the folder; no judge is asked"}
 COLUMNS = ("1:2", "1:3", "1:4", "Male", "Female", "mAP")
 PUBLISHED = {
     "VFMR3": (71.52, 55.38, 45.12, 55.57, 54.46, 5.00),

@@ -10,7 +10,7 @@ from ...loaders.folder import Folder
 from ...loaders.names import nearest
 from ...models.core.device import DEVICES
 from .catalogue import benches
-from .examine import examined
+from .examine import completed, examined
 from .table import Table
 
 
@@ -47,6 +47,9 @@ class BenchOptions:
         default="vggface-resnet50", metadata={"help": "of classes of made faces, for SF2F's VGGFace Score"}
     )
     models: str | Path = field(default="", metadata={"help": "folder that holds networks trained by others"})
+    training: str | Path = field(
+        default="", metadata={"help": "what the vectors' network was trained on: a folder, or a table of vectors"}
+    )
     tolerance: float = field(default=0.0, metadata={"help": "of a match (0: all that are published)"})
 
 
@@ -64,6 +67,7 @@ COMMANDED = (
     "gallery",
     "leave_one_out",
     "metric",
+    "training",
     "tolerance",
     "people",
     "each",
@@ -99,9 +103,11 @@ def run(name: str, options: BenchOptions) -> Table:
         raise ValueError(f"{name} is no table: `facevox bench --help` says how it is run")
     module = find(name)
     table: Table = module.run(options)
-    # Some tables are about no folder, and `loading` makes no Table.
-    if not isinstance(table, Table) or not (table.outcomes or table.tested):
+    if not isinstance(table, Table):
+        # Those that measure times make none.
         return table
-    # Other configs of the folder may be split by something else than what the table is about.
-    table = replace(table, read=table.read or getattr(module, "CONFIGS", ()))
-    return examined(table, Folder(options.data), options.seed, options.slices)
+    if table.outcomes or table.tested:
+        # Other configs of the folder may be split by something else than what the table is about.
+        table = replace(table, read=table.read or getattr(module, "CONFIGS", ()))
+        table = examined(table, Folder(options.data), options.seed, options.slices)
+    return completed(table, getattr(module, "WITHOUT", {}))

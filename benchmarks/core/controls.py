@@ -7,6 +7,14 @@ import numpy as np
 from .metrics import bootstrap
 from .outcomes import Outcomes
 
+KINDS = {
+    "chance": "chance by formula and by shuffled labels",
+    "oracle": "what is known to score everything",
+    "judge": "the judge's own error on real data",
+    "leakage": "what test and training share",
+}
+"""Kinds of controls; a report has each of them or says why not."""
+NOT_ESTIMATED = "nothing is estimated here"
 SHUFFLES = 200
 TOLERATED = 4.0
 """Standard errors between shuffled labels and the formula before the metric is called wrong: 1 in 16,000 by chance."""
@@ -19,7 +27,7 @@ class Control:
     """One check; a result whose control failed is printed with a warning."""
 
     name: str
-    """chance, oracle, leakage, judge: what kind of check."""
+    """Of KINDS."""
     about: str
     """What it is a check of, as in a row or a pair of splits."""
     found: str

@@ -8,10 +8,15 @@ from ...loaders.folder import Folder
 from ...loaders.rows import Rows
 from ...loaders.sample import SPLITS
 from ...loaders.tabulate import Cell
+from .controls import KINDS
 from .metrics import Interval
 from .table import Measured, Row, Table
 
 PARTS = (*SPLITS, "total")
+NOTHING_GUESSED = dict.fromkeys(
+    KINDS, "these are counts of what the folder holds: nothing is guessed, judged or trained"
+)
+"""Of every table of counts."""
 Counters = Mapping[str, tuple[Callable[[Rows], Cell], tuple[str, ...]]]
 """By line, what counts it and the configs that it is about."""
 

@@ -13,12 +13,22 @@ from ...loaders.folder import Folder
 from ...models.core.checkpoint import restore
 from ...models.core.generating import FACES, FaceGenerator, generated
 from .bench import BenchOptions
-from .class_judges import SPLITS, ClassJudge, choosing, class_judge, classes_missing, obtaining_classes, scored
+from .class_controls import class_controls
+from .class_judges import (
+    SPLITS,
+    ClassJudge,
+    choosing,
+    class_judge,
+    classes_missing,
+    obtaining_classes,
+    open_class_judge,
+    scored,
+)
 from .controls import Control
 from .face_field import face_field, face_words
 from .gallery_controls import gallery_controls
 from .generated_grid import generated_grids
-from .judges import ALIGNED, WHOLE, PictureJudge, judge_control, missing, obtaining, open_judge
+from .judges import ALIGNED, WHOLE, PictureJudge, judge_control, missing, obtaining, open_judge, real_keys
 from .metrics import Interval, bootstrap, identity_means, ranks, unit
 from .protocol import Protocol
 from .table import Measured, Row, Table
@@ -33,6 +43,8 @@ DIGITS = {"cosine": 3, "L1": 2, **{f"R@{k}": 2 for k in KS}, SCORE: 2}
 """Scores in the paper's order, and decimals that it prints."""
 COLUMNS = ("method", "sound", "score")
 VGGFACE = "vggface-resnet50"
+CLASSED = 3
+"""Real faces of each person whose classes the controls look at."""
 
 
 @dataclass(frozen=True)
@@ -102,12 +114,13 @@ def drawn_table(
         f"R@K in % of galleries of {GALLERY} people, or of all where there are fewer: then chance is above K %",
         "the paper averages ten random crops; here every recording is drawn once, so nothing but the people is sampled",
     )
-    judged = any(one.measured and not one.measured.exact and one.labels[2] != SCORE for one in rows)
-    controls = _controls(folder, options) if judged else ()
-    facts = {"folder": folder.digest, "judge": options.judge}
+    told = {one.labels[2] for one in rows if one.measured and not one.measured.exact}
+    controls = _controls(folder, options) if told - {SCORE} else ()
+    controls += _class_controls(folder, options) if SCORE in told else ()
+    facts, tested = {"folder": folder.digest, "judge": options.judge}, (SPLIT,) if told else ()
     made = {one.run: paths[0] for one in paper.drawings if (paths := _checkpoints(one, options))}
     pictures = generated_grids(folder, SPLIT, made, "own face, then drawn from the voice", options)
-    return Table(paper.title, COLUMNS, tuple(rows), notes, facts, pictures=pictures, controls=controls, tested=(SPLIT,))
+    return Table(paper.title, COLUMNS, tuple(rows), notes, facts, pictures=pictures, controls=controls, tested=tested)
 
 
 def _controls(folder: Folder, options: BenchOptions) -> tuple[Control, ...]:
@@ -117,6 +130,11 @@ def _controls(folder: Folder, options: BenchOptions) -> tuple[Control, ...]:
     _, truth = identity_means(vectors, who)
     perfect = {"cosine": 1.0, "L1": 0.0} | {f"R@{k}": 100.0 for k in KS}
     return judge, *gallery_controls("scores", truth, scores, perfect, GALLERY, options.seed)
+
+
+def _class_controls(folder: Folder, options: BenchOptions) -> tuple[Control, ...]:
+    """Of the score by classes, by what its judge sees in real faces."""
+    return _classed(str(folder.path), folder.digest, options.class_judge, str(options.models), options.seed)
 
 
 def _command(name: str, one: Drawing, score: str, folder: Folder, options: BenchOptions) -> str:
@@ -251,6 +269,20 @@ def _judged(place: str, digest: str, judge: str, as_published: bool) -> tuple[ND
             vectors.append(look([sample[field]])[0])
             who.append(row["identity"])
     return np.array(vectors), np.array(who)
+
+
+@lru_cache(maxsize=2)
+def _classed(place: str, digest: str, judge: str, models: str, seed: int) -> tuple[Control, ...]:
+    """Controls by the first pictures of everybody in the split."""
+    look, folder = open_class_judge(judge, models), Folder(place)
+    field = face_field(folder)
+    keys = real_keys(folder, SPLIT, "faces", field)
+    shares, who = [], []
+    for name, listed in keys.items():
+        for sample in folder.fetch(listed[:CLASSED], [field], config="faces"):
+            shares.append(look([sample[field]])[0])
+            who.append(name)
+    return tuple(class_controls(judge, np.array(shares), np.array(who), seed))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Controls and slices for any table that gives its outcomes; no table writes them itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...loaders.folder import Folder
-from .controls import Control, classification
+from .controls import KINDS, NOT_ESTIMATED, Control, classification
 from .leakage import leakage
 from .outcomes import Outcomes
 from .slices import FACTS, Slices, sliced
@@ -34,6 +34,19 @@ def examined(table: Table, folder: Folder, seed: int = 0, slices: bool = False) 
         found += sliced(one, facts_of(folder, one), seed)
     people = [by_person(one) for one in table.outcomes] if slices else []
     return replace(table, controls=tuple(controls), slices=tuple(found), histograms=(*table.histograms, *people))
+
+
+def completed(table: Table, reasons: Mapping[str, str]) -> Table:
+    """The table with a reason for every kind of controls that it lacks: its own, or of `reasons`, by kind.
+
+    Where something is estimated, a kind without a reason is a control that failed: no table is silent about one.
+    """
+    lacking = [kind for kind in KINDS if kind not in {control.name for control in table.controls}]
+    known = {kind: why for kind in lacking if (why := table.without.get(kind) or reasons.get(kind))}
+    if not any(row.measured and not row.measured.exact for row in table.rows):
+        known = {kind: known.get(kind, NOT_ESTIMATED) for kind in lacking}
+    missed = [Control(kind, "this table", "was not made, nor said why", False) for kind in lacking if kind not in known]
+    return replace(table, controls=(*table.controls, *missed), without=known)
 
 
 def by_person(outcomes: Outcomes) -> Histogram:

@@ -1,7 +1,9 @@
 """Does anything of the test occur in training: people, clips, source files, media, near-duplicate faces."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ...loaders.folder import Folder
+from ...loaders.folder import Folder, FolderError
 from ...loaders.sample import SPLIT_GROUP
 from .controls import Control
 
@@ -24,15 +26,50 @@ LOOKED_AT = 2000
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 
 
-def leakage(folder: Folder, tested: str, trained: str = "train", configs: tuple[str, ...] = ()) -> list[Control]:
+def leakage(
+    folder: Folder,
+    tested: str,
+    trained: str = "train",
+    configs: tuple[str, ...] = (),
+    training: Folder | None = None,
+) -> list[Control]:
     """What the split `tested` shares with the split `trained`: people, clips, source files and media, and pictures.
 
-    Compares index rows for the first four, and 256-bit difference hashes of decoded pictures (of a clip the first
-    frame) for the last. People may be in both where the folder says that its splits part something else.
-    Only `configs` are looked at, or all where none is named: configs of one folder may be split differently.
-    Reads the folder once for each pair of splits.
+    `training` is the folder that `trained` is a split of, where it is another one. Compares index rows for the first
+    four, and 256-bit difference hashes of decoded pictures (of a clip the first frame) for the last. People may be in
+    both where the folder says that its splits part something else. Only `configs` are looked at, or all where none is
+    named: configs of one folder may be split differently. Reads the folders once for each pair of splits.
     """
-    return list(_leakage(_Reference(folder), tested, trained, configs))
+    own = _Reference(folder)
+    other = own if training is None or training.digest == own.digest else _Reference(training)
+    return list(_leakage(own, tested, other, trained, configs))
+
+
+def training_leakage(
+    checkpoint: Path, digest: str, folder: Folder, tested: str, training: str | Path = ""
+) -> list[Control]:
+    """`leakage` of a split with the train split of the folder of `digest` that a checkpoint states; none if it is this.
+
+    That folder is `training`, or lies where the config.json beside the checkpoint says. Where it does not, one control
+    fails: nothing is known then. Raises FolderError for a `training` that is no folder.
+    """
+    if digest == folder.digest:
+        return []
+    lies = Folder(training) if training else stated_training(checkpoint)
+    if lies is None or lies.digest != digest:
+        place = f"at {training}" if training else "where config.json says"
+        said = f"not checked: the folder it was trained on, digest {digest[:12]}, is not {place}; give it as --training"
+        return [Control("leakage", f"{tested} beside the training of {checkpoint}", said, False)]
+    return leakage(folder, tested, training=lies)
+
+
+def stated_training(checkpoint: Path) -> Folder | None:
+    """The folder that the config.json beside a checkpoint names, if it is still one."""
+    try:
+        stated = json.loads((checkpoint.parent / "config.json").read_text(encoding="utf-8"))
+        return Folder(str(stated["data"]))
+    except (OSError, ValueError, LookupError, TypeError, FolderError):
+        return None
 
 
 class _Reference:
@@ -49,22 +86,25 @@ class _Reference:
 
 
 @lru_cache(maxsize=16)
-def _leakage(reference: _Reference, tested: str, trained: str, configs: tuple[str, ...]) -> tuple[Control, ...]:
-    folder, about = reference.folder, f"{tested} beside {trained}"
+def _leakage(
+    own: _Reference, tested: str, other: _Reference, trained: str, configs: tuple[str, ...]
+) -> tuple[Control, ...]:
+    folder, training = own.folder, other.folder
+    about = f"{tested} beside {trained}" + ("" if own == other else f" of {training}")
     configs = configs or tuple(folder.configs)
-    sides = [_names(_part(folder, split, configs)) for split in (tested, trained)]
+    sides = [_names(_part(one, split, configs)) for one, split in ((folder, tested), (training, trained))]
     controls = []
     for kind in sides[0]:
-        ours, theirs = sides[0][kind], sides[1][kind]
-        shared = sorted(ours.keys() & theirs.keys())
-        if kind == "people" and shared and _parts_otherwise(_part(folder, tested, configs)):
+        ours, theirs = sides[0][kind], sides[1].get(kind, set())
+        shared = sorted(ours & theirs)
+        if kind == "people" and shared and own == other and _parts_otherwise(_part(folder, tested, configs)):
             said = (
                 f"{len(shared)} of {len(ours)} people are in both, as this folder's splits mean it: {SPLIT_GROUP} parts"
             )
             controls.append(Control("leakage", about, said, True))
         elif ours and theirs:
             controls.append(Control("leakage", about, f"{_told(kind, shared, len(ours))}", not shared))
-    return (*controls, *_near(folder, tested, trained, configs))
+    return (*controls, *_near((folder, tested), (training, trained), configs, about))
 
 
 def _told(kind: str, shared: Sequence[str], of: int) -> str:
@@ -78,16 +118,16 @@ def _part(folder: Folder, split: str, configs: tuple[str, ...]) -> pa.Table:
     return rows.filter(pc.and_(pc.equal(rows["split"], split), pc.is_in(rows["config"], pa.array(configs))))
 
 
-def _names(part: pa.Table) -> dict[str, dict[str, str]]:
+def _names(part: pa.Table) -> dict[str, set[str]]:
     """By kind, what the samples of a split are named or hashed by."""
-    found = {"people": {name: name for name in part["identity"].to_pylist()}}
+    found = {"people": {str(name) for name in part["identity"].unique().to_pylist()}}
     for fact in CLIPS:
         if fact in part.column_names:
-            found[f"values of {fact}"] = {str(value): "" for value in part[fact].drop_null().unique().to_pylist()}
+            found[f"values of {fact}"] = {str(value) for value in part[fact].drop_null().unique().to_pylist()}
     if "source_digest" in part.column_names:
-        found["source files"] = {str(v): "" for v in part["source_digest"].drop_null().unique().to_pylist() if v}
+        found["source files"] = {str(v) for v in part["source_digest"].drop_null().unique().to_pylist() if v}
     hashes = pc.struct_field(pc.list_flatten(part["fields"]), "sha256")
-    found["media"] = dict.fromkeys(hashes.unique().to_pylist(), "")
+    found["media"] = {str(value) for value in hashes.unique().to_pylist()}
     return found
 
 
@@ -95,12 +135,19 @@ def _parts_otherwise(part: pa.Table) -> bool:
     return SPLIT_GROUP in part.column_names and bool(part[SPLIT_GROUP].null_count < part.num_rows)
 
 
-def _near(folder: Folder, tested: str, trained: str, configs: tuple[str, ...]) -> Iterator[Control]:
-    """The nearest picture of training to each of the test, config by config and picture field by picture field."""
-    for config, field in _pictures(folder):
-        if config not in configs:
+def _near(
+    tested: tuple[Folder, str], trained: tuple[Folder, str], configs: tuple[str, ...], about: str
+) -> Iterator[Control]:
+    """The nearest picture of training to each of the test, config by config, one picture field of each folder."""
+    there = dict(_pictures(trained[0]))
+    for config, field in _pictures(tested[0]):
+        if config not in configs or config not in there:
             continue
-        (ours, our_keys), (theirs, their_keys) = (_hashes(folder, config, field, s) for s in (tested, trained))
+        # Another folder may call its faces otherwise.
+        (ours, our_keys), (theirs, their_keys) = (
+            _hashes(folder, config, name, split)
+            for (folder, split), name in ((tested, field), (trained, there[config]))
+        )
         if not len(ours) or not len(theirs):
             continue
         nearest, place = _nearest(ours, theirs)
@@ -111,7 +158,7 @@ def _near(folder: Folder, tested: str, trained: str, configs: tuple[str, ...]) -
             f"the nearest differ in {nearest[least]} of {SIDE * SIDE} bits ({our_keys[least]}, "
             f"{their_keys[place[least]]}), expected more than {NEAR}"
         )
-        yield Control("leakage", f"{tested} beside {trained}", said, not len(close))
+        yield Control("leakage", about, said, not len(close))
 
 
 def _pictures(folder: Folder) -> list[tuple[str, str]]:

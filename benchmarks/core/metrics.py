@@ -224,7 +224,9 @@ def frechet_distance(real: NDArray[Any], made: NDArray[Any]) -> float:
     for features in (np.asarray(real, np.float64), np.asarray(made, np.float64)):
         centred = (features - features.mean(0)) / np.sqrt(len(features) - 1)
         spread += float((centred**2).sum())
-        factors.append(np.asarray(np.linalg.qr(centred, mode="r"), np.float64))
+        # Of more pictures than features, a factor of as few rows says the same.
+        tall = len(centred) > centred.shape[1]
+        factors.append(np.asarray(np.linalg.qr(centred, mode="r"), np.float64) if tall else centred)
     # With C1 = A'A and C2 = B'B the trace of (C1 C2)^1/2 is the sum of the singular values of A B', which is exact for
     # fewer pictures than features too, where eigenvalues of the product are rounding.
     together = float(np.linalg.svd(factors[0] @ factors[1].T, compute_uv=False).sum())

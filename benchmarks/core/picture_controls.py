@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from .controls import Control
-from .metrics import bootstrap
+from .controls import TOLERATED, Control
+from .metrics import bootstrap, kernel_distance
 from .picture_errors import MOST_DECIBELS, PictureErrors, picture_errors
 
 PERFECT = PictureErrors(*(np.array([value]) for value in (0.0, 0.0, MOST_DECIBELS, MOST_DECIBELS, 0.0, 1.0)))
@@ -16,6 +16,9 @@ OFF = 1e-6
 """Rounding that is allowed; of distances, as a share of the features' variance."""
 DEALS = 5
 """Random halves of the people; their mean is told."""
+SHUFFLES = 20
+CHECKED = 400
+"""Pictures of each set whose features the controls compare: distances of thousands take seconds each."""
 
 Distance = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
 """Of features (N, D) and (M, D)."""
@@ -57,10 +60,55 @@ def target_chance(about: str, drawn: DrawnPictures, seed: int = 0) -> Control:
     said = (
         f"MAE {other.mean():.4f} against the target of another person, {own.mean():.4f} against the own, of "
         f"{len(member)} segments of {len(names)} people; gain {(other - own).mean():.4f}, 95 % {between.low:.4f}.."
-        f"{between.high:.4f}, expected above 0"
+        f"{between.high:.4f}, expected above 0; no formula"
     )
     surely_no_nearer = between.high <= 0
     return Control("chance", about, said + (": are targets mixed up?" if surely_no_nearer else ""), between.high > 0)
+
+
+def checked(count: int) -> NDArray[np.int64]:
+    """Places of equally spaced ones of `count` pictures, at most CHECKED."""
+    return np.unique(np.linspace(0, count - 1, min(count, CHECKED)).astype(np.int64))
+
+
+def kernel_itself(name: str, real: NDArray[np.float64]) -> Control:
+    """The kernel distance of features (N, D) from themselves, which its formula gives by their lengths and their sum.
+
+    With k = (x y / D + 1)^3 and pairs of one picture in the cross term alone, 2 / N times what k is for two different
+    pictures less what it is for one, in the mean: below 0.
+    """
+    count, dimension = real.shape
+    own = (((real**2).sum(1) / dimension + 1) ** 3).mean()
+    others = np.mean([((np.delete(real, at, 0) @ one / dimension + 1) ** 3).mean() for at, one in enumerate(real)])
+    found, expected = kernel_distance(real, real), 2 / count * (others - own)
+    said = f"{name} of the real faces from themselves is {found:.6g}, {expected:.6g} by formula"
+    return Control("oracle", name, said, bool(abs(found - expected) <= OFF * max(abs(own), 1.0)))
+
+
+def shuffled_sets(
+    name: str,
+    distance: Distance,
+    real: NDArray[np.float64],
+    thermal: NDArray[np.float64],
+    formula: float | None,
+    seed: int = 0,
+) -> Control:
+    """Features of real and thermal faces, (N, D) both, with what is real shuffled over all of them: chance.
+
+    An unbiased distance is `formula` in the mean, and fails where the shuffles are not by `TOLERATED` standard errors.
+    One without a formula (None) fails where the sets as they are lie no farther apart than shuffled ones.
+    """
+    random, both = np.random.default_rng(seed), np.concatenate([real, thermal])
+    found = []
+    for _ in range(SHUFFLES):
+        both = random.permutation(both)
+        found.append(distance(both[: len(real)], both[len(real) :]))
+    mean, error, apart = np.mean(found), np.std(found, ddof=1) / SHUFFLES**0.5, distance(real, thermal)
+    said = f"{name} with what is real shuffled is {mean:.4g}, {apart:.4g} as it is; "
+    if formula is None:
+        return Control("chance", name, f"{said}no formula, expected less", bool(mean < apart))
+    right = abs(mean - formula) <= TOLERATED * error + OFF
+    return Control("chance", name, f"{said}{formula:.4g} by formula", bool(right))
 
 
 def itself(name: str, distance: Distance, real: NDArray[np.float64]) -> Control:

@@ -130,14 +130,7 @@ def _table(table: Table, name: str) -> Iterator[str]:
     yield f"<ul>{flags}{notes}</ul>" if flags or notes else ""
     yield from (figure(drawn) for drawn in table.figures)
     yield from (_picture(one) for one in table.pictures)
-    if table.controls:
-        lines = "".join(
-            f'<li class="{"" if c.passed else "bad"}">{"passed" if c.passed else "FAILED"}: {escape(c.words)}</li>'
-            for c in table.controls
-        )
-        passed = sum(control.passed for control in table.controls)
-        told = f"Controls: {passed} of {len(table.controls)} passed"
-        yield f"<details><summary>{told}</summary><ul>{lines}</ul></details>"
+    yield _controls(table)
     if table.slices:
         gaps = sorted(table.slices, key=lambda found: -found.points)
         yield (
@@ -149,6 +142,18 @@ def _table(table: Table, name: str) -> Iterator[str]:
         drawn = "".join(histogram(one) for one in table.histograms)
         told = f"Person by person: {len(table.histograms)} histograms"
         yield f'<details><summary>{told}</summary><div class="grid">{drawn}</div></details>'
+
+
+def _controls(table: Table) -> str:
+    lines = "".join(
+        f'<li class="{"" if c.passed else "bad"}">{"passed" if c.passed else "FAILED"}: {escape(c.words)}</li>'
+        for c in table.controls
+    )
+    lines += "".join(f"<li>{escape(line)}</li>" for line in table.lacking)
+    passed = sum(control.passed for control in table.controls)
+    told = f"Controls: {passed} of {len(table.controls)} passed" if table.controls else "Controls: none"
+    told += f"; without {', '.join(table.without)}" if table.without else ""
+    return f"<details><summary>{told}</summary><ul>{lines}</ul></details>"
 
 
 def _row(row: Row, labels: int) -> str:

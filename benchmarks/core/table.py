@@ -1,7 +1,7 @@
 """Published beside measured, as text, Markdown or JSON."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -150,6 +150,8 @@ class Table:
     read: tuple[str, ...] = ()
     """Configs whose splits must share nothing; empty: the module's CONFIGS, or all of the folder."""
     controls: tuple[Control, ...] = ()
+    without: Mapping[str, str] = field(default_factory=dict)
+    """Kinds of controls that have no meaning here or cannot be made, and why."""
     slices: tuple[Slices, ...] = ()
 
     @property
@@ -182,6 +184,7 @@ class Table:
             "slices": self.slices,
         }
         content |= {name: [asdict(one) for one in found] for name, found in added.items() if found}
+        content |= {"without": dict(self.without)} if self.without else {}
         return content | ({"pictures": [picture.title for picture in self.pictures]} if self.pictures else {})
 
     @property
@@ -194,10 +197,17 @@ class Table:
         """One line for every control that failed."""
         return [f"WARNING: {control.words}" for control in self.controls if not control.passed]
 
+    @property
+    def lacking(self) -> list[str]:
+        """One line for every reason why kinds of controls are not here."""
+        reasons = dict.fromkeys(self.without.values())
+        return [f"no control, {', '.join(k for k, why in self.without.items() if why == r)}: {r}" for r in reasons]
+
     def _remarks(self) -> Sequence[str]:
         return [
             *self.warnings,
             *(control.words for control in self.controls if control.passed),
+            *self.lacking,
             *(line for found in self.slices for line in found.lines()),
             *self.notes,
             *(f"* {flag}" for flag in self.flags),

@@ -1,6 +1,5 @@
 """What VFMR's tables are measured from: vectors of a split by trained networks, and every number of them once."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import Field, dataclass, fields, replace
 from functools import lru_cache
@@ -19,8 +18,8 @@ from ...models.core.device import choose
 from ...models.core.voice_face_inputs import FACES, VOICE, VOICES, face_tensor
 from ...models.vfmr import Vfmr, VfmrOptions
 from .bench import BenchOptions
-from .controls import Control
 from .embeddings import Embeddings, Vectors
+from .leakage import training_leakage
 from .sampled import STEPS
 from .voice_face_scores import Scores
 
@@ -177,11 +176,12 @@ def scores(seeds: Sequence[Trained], folder: Folder, options: BenchOptions) -> S
             made.save(place / f"{one.path.parent.parent.name}-{one.path.parent.name}.npz")
     metric = "cosine" if seeds[0].options.sphere else "euclidean"
     told = (*networks_told(seeds), *people_told(folder.index))
-    seen = tuple(trained_elsewhere(one, folder) for one in seeds if one.folder != folder.digest)
+    seen = [training_leakage(one.path, one.folder, folder, SPLIT, options.training) for one in seeds]
+    leaks = tuple(dict.fromkeys(control for controls in seen for control in controls))
     steps, trials = PAPER_STEPS.get(role(folder.index), STEPS), Path(options.trials) if options.trials else None
     own = Scores(vectors, metric, options.protocol, options.device, options.seed, steps, trials)
     picture = picture_of(folder, seeds[0].options.picture)
-    return replace(own, told=told, as_published=as_published(seeds[0]), picture=picture, leakage=seen)
+    return replace(own, told=told, as_published=as_published(seeds[0]), picture=picture, leakage=leaks)
 
 
 def measured_folder(options: BenchOptions) -> tuple[Folder, str, Scores | None]:
@@ -226,32 +226,6 @@ def people_told(rows: pa.Table) -> list[str]:
         if lone := sorted(people[kind] - people[other]):
             told.append(f"left out: {len(lone)} people with {kind} and no {other}, as {lone[0]}")
     return told
-
-
-def trained_elsewhere(one: Trained, folder: Folder) -> Control:
-    """Whether people of the test were in the training of a network that was trained on another folder."""
-    about, lies = f"{SPLIT} beside the training of {one.path}", _trained_on(one)
-    if lies is None:
-        said = f"not checked: the folder of digest {one.folder[:12]} it was trained on is not where config.json says"
-        return Control("leakage", about, said, False)
-    taught, asked = (
-        set(index.filter(pc.equal(index["split"], split))["identity"].to_pylist())
-        for index, split in ((lies.index, "train"), (folder.index, SPLIT))
-    )
-    shared = sorted(taught & asked)
-    some = f", as {shared[0]}" if shared else ""
-    return Control(
-        "leakage", about, f"{len(shared)} of {len(asked):,} people occur in both{some}; expected 0", not shared
-    )
-
-
-def _trained_on(one: Trained) -> Folder | None:
-    try:
-        stated = json.loads((one.path.parent / "config.json").read_text(encoding="utf-8"))
-        found = Folder(str(stated["data"]))
-    except (OSError, ValueError, LookupError, TypeError, FolderError):
-        return None
-    return found if found.digest == one.folder else None
 
 
 @lru_cache(maxsize=8)

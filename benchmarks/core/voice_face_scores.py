@@ -13,6 +13,7 @@ from ...models.core.triplets import confidence
 from .controls import TOLERATED, Control
 from .embeddings import Embeddings
 from .exact import MOST, PairMatching, pair_matching, tuple_matching, verification
+from .gallery_controls import search_controls, tuple_controls
 from .metrics import Interval, bootstrap, spread
 from .outcomes import Outcomes
 from .protocol import Protocol
@@ -256,6 +257,8 @@ class Scores:
             *self.leakage,
             Control("chance", about, words, abs(chance - 0.5) <= TOLERATED * error),
             Control("oracle", about, f"one vector a person scores {100 * oracle:.2f} %, expected 100", oracle == 1),
+            *tuple_controls("1:n", first, self.metric, self.device, self.seed),
+            *search_controls("AUC and mAP", first, self.metric, self.device, self.seed),
         ]
 
     def drawn_notes(self) -> list[str]:

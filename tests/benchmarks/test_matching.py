@@ -18,7 +18,10 @@ def test_vectors_are_kept_and_two_models_compared_person_by_person(options, tmp_
     assert difference.value == pytest.approx(one - other)
     assert difference.interval.low <= difference.value <= difference.interval.high
     assert "p = " in found.text()
-    assert [control.name for control in found.controls] == ["chance", "oracle"] * 2
+    assert [control.name for control in found.controls] == ["chance", "oracle"] * 6
+    assert set(found.without) == {"judge", "leakage"} and "give --data, the vectors' folder" in found.text()
+    known = run("matching", BenchOptions(options.data, vectors=str(first), device="cpu", training=options.data))
+    assert {control.name for control in known.controls} == {"chance", "oracle", "leakage"}
     same = run("matching", BenchOptions(vectors=f"{first},{first}", device="cpu"))
     assert same.rows[-1].measured.value == 0 and "p = 1.0000" in same.text()
     assert main(["bench", "matching", "--vectors", str(first), "--data", str(options.data)]) == 0

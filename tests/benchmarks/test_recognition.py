@@ -31,8 +31,9 @@ def test_the_command_prints_all_published_tolerances(table, capsys):
     assert first["TP"]["published"] == 1118 and first["TP"]["measured"]["value"] == 24
     assert first["TP"]["difference"] is None, "over other people than the published ones"
     assert first["precision"]["measured"]["value"] == 1
-    assert [control["passed"] for control in told["controls"]] == [True] * 12
-    assert {control["name"] for control in told["controls"]} == {"chance", "oracle"}
+    assert [control["passed"] for control in told["controls"]] == [True] * 15
+    assert {control["name"] for control in told["controls"]} == {"chance", "oracle", "leakage"}
+    assert set(told["without"]) == {"judge"} and any("--training FILE" in note for note in told["notes"])
     assert first["accuracy"]["measured"]["interval"] is None, "all are right: no width, no interval"
     assert any("all 42 subjects" in note and "6 people" in note for note in told["notes"])
 
@@ -42,6 +43,10 @@ def test_a_tolerance_and_a_metric_of_ones_own(table, capsys):
     assert main(["bench", "recognition", "--embeddings", str(table), *given]) == 0
     told = capsys.readouterr().out
     assert "| 0.50 | TP | - | 24 |" in told and "0.35" not in told and "42" not in told
+    assert "WARNING: control, leakage, probes beside the gallery: the vectors of 24 of 24 probes are in the" in told
+    assert main(["bench", "recognition", "--embeddings", str(table), *given, "--training", str(table)]) == 0
+    told = capsys.readouterr().out
+    assert "6 of 6 people occur in both" in told and "24 of 24 probes have a near duplicate" in told
 
 
 def test_a_gallery_is_wanted(table, tmp_path, capsys):

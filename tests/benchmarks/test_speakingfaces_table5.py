@@ -58,7 +58,7 @@ def test_real_faces_are_counted_as_plainly_and_what_is_missing_has_its_command(w
     assert table.commands == [f"facevox train cut --data {with_faces.path} --out {runs} --seed 0"]
     assert found["visual, real", "TP"].difference is None, "of other probes than the paper's 1,134"
     assert found["visual, real", "precision"].difference is not None
-    assert {control.name for control in table.controls} >= {"chance", "oracle"}
+    assert {control.name for control in table.controls} == {"chance", "oracle", "judge", "leakage"}
 
 
 def test_distances_of_sets_with_the_judge_that_is_here(with_faces, runs, seen):
@@ -73,8 +73,8 @@ def test_distances_of_sets_with_the_judge_that_is_here(with_faces, runs, seen):
     assert [row.published for row in wanted] == [22.12, 18.95]
     assert all(row.command.endswith("--judge inception-2015") for row in wanted)
     kinds = [control.name for control in table.controls]
-    assert (kinds.count("oracle"), kinds.count("judge")) == (1, 2) and "leakage" in kinds
-    assert all(control.passed for control in table.controls if control.name == "oracle")
+    assert (kinds.count("oracle"), kinds.count("judge"), kinds.count("chance")) == (2, 2, 2) and "leakage" in kinds
+    assert all(control.passed for control in table.controls if control.name in ("oracle", "chance"))
 
 
 def test_a_checkpoint_of_another_folder_is_refused(built, with_faces, runs, tmp_path):

@@ -103,6 +103,8 @@ def test_distances_by_face_network_equal_plain_ones(people, options):
     assert found["small", "positive"].value == pytest.approx(positive, abs=1e-5)
     assert found["small", "negative"].value == pytest.approx(negative, abs=1e-5)
     assert sum(table.figures[0].curves[1].y) == pytest.approx(100)
+    assert {control.name for control in table.controls} == {"chance", "oracle", "leakage"}
+    assert set(table.without) == {"judge"}
 
 
 def test_table_1_counts_by_set_and_gender():

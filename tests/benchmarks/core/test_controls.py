@@ -1,5 +1,7 @@
 """Controls and slices: chance, oracle, leakage, accuracy by fact, for any table that gives its outcomes."""
 
+import importlib
+import json
 from dataclasses import replace
 
 import cv2
@@ -7,13 +9,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from facevox.benchmarks.core.bench import BenchOptions
-from facevox.benchmarks.core.controls import Control, chance_by_formula, chance_by_shuffling, classification
-from facevox.benchmarks.core.examine import examined
-from facevox.benchmarks.core.leakage import NEAR, difference_hash, leakage
+from facevox.benchmarks.core.catalogue import benches
+from facevox.benchmarks.core.controls import KINDS, Control, chance_by_formula, chance_by_shuffling, classification
+from facevox.benchmarks.core.examine import completed, examined
+from facevox.benchmarks.core.leakage import NEAR, difference_hash, leakage, training_leakage
+from facevox.benchmarks.core.metrics import Interval
 from facevox.benchmarks.core.outcomes import Outcomes
 from facevox.benchmarks.core.recognition import vote_accuracy
 from facevox.benchmarks.core.slices import named, sliced
-from facevox.benchmarks.core.table import Table
+from facevox.benchmarks.core.table import Measured, Row, Table
 from facevox.loaders.folder import Folder
 
 RANDOM = np.random.default_rng(0)
@@ -94,6 +98,45 @@ def test_a_leak_is_found_in_people_media_and_pictures(built, monkeypatch):
     failed = [control.found for control in leakage(folder, "test") if not control.passed]
     for kind in ("people", "source files", "media", "pictures visual.webp of utterances"):
         assert any(kind in words for words in failed), kind
+
+
+def test_a_leak_is_found_in_the_folder_of_another_training(built, build_folder, release, tmp_path):
+    """The folder that a checkpoint states, where config.json or the user says it lies; else that is said."""
+    folder, checkpoint = built["tar"], tmp_path / "best.pt"
+    assert training_leakage(checkpoint, folder.digest, folder, "test") == []
+    other = Folder(build_folder(release, tmp_path / "O", limit=1, configs=("utterances",)).path)
+    assert other.digest != folder.digest
+    (unknown,) = training_leakage(checkpoint, other.digest, folder, "train")
+    assert not unknown.passed and "is not where config.json says; give it as --training" in unknown.found
+    (wrong,) = training_leakage(checkpoint, other.digest, folder, "train", folder.path)
+    assert not wrong.passed and f"is not at {folder.path}" in wrong.found
+    given = training_leakage(checkpoint, other.digest, folder, "train", other.path)
+    (tmp_path / "config.json").write_text(json.dumps({"data": str(other.path)}))
+    assert training_leakage(checkpoint, other.digest, folder, "train") == given
+    failed = [control.words for control in given if not control.passed]
+    for kind in ("people", "source files", "media", "pictures visual.webp of utterances have a near duplicate"):
+        assert any(kind in words for words in failed), kind
+    assert all(f"train beside train of {other.path}" in control.about for control in given)
+
+
+def test_no_table_is_silent_about_a_kind_of_control():
+    found = Row(("1",), None, Measured(50.0, 4, 2, Interval(40, 60), None, 1, "0123456789ab"))
+    sound = Control("oracle", "1", "100 %, expected 100", True)
+    own = Table("T", ("a",), (found,), controls=(sound,), without={"leakage": "nothing is trained"})
+    said = completed(own, {"judge": "nobody is judged"})
+    assert [(control.name, control.passed) for control in said.controls] == [("oracle", True), ("chance", False)]
+    text = said.text()
+    assert "WARNING: control, chance, this table: was not made, nor said why" in text
+    assert "no control, leakage: nothing is trained" in text and "no control, judge: nobody is judged" in text
+    assert said.plain()["without"] == {"judge": "nobody is judged", "leakage": "nothing is trained"}
+    empty = completed(Table("T", ("a",), (Row(("1",), None, None),)), {})
+    assert empty.lacking == ["no control, chance, oracle, judge, leakage: nothing is estimated here"]
+
+
+def test_reasons_are_of_kinds_of_controls():
+    for name in benches():
+        reasons = getattr(importlib.import_module(f"facevox.benchmarks.{name}"), "WITHOUT", {})
+        assert set(reasons) <= set(KINDS) and all(reasons.values()), name
 
 
 def test_hashes_are_near_for_the_same_picture_and_far_for_others(real_or_made):

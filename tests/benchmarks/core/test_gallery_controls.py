@@ -1,11 +1,18 @@
 """Controls of galleries and tuples pass on sound scores, and fail on each planted fault."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from facevox.benchmarks.core import gallery_controls as checked
 from facevox.benchmarks.core.drawn_faces import GALLERY, scores
 from facevox.benchmarks.core.embeddings import Embeddings, Vectors
-from facevox.benchmarks.core.gallery_controls import gallery_controls, tuple_controls
+from facevox.benchmarks.core.gallery_controls import (
+    distance_controls,
+    gallery_controls,
+    search_controls,
+    tuple_controls,
+)
 
 PERFECT = {"cosine": 1.0, "L1": 0.0, "R@1": 100.0, "R@10": 100.0}
 
@@ -48,3 +55,32 @@ def test_tuples(people, monkeypatch):
         chance, oracle = tuple_controls("1:n", embeddings, "cosine", "cpu")
         assert not (chance.passed and oracle.passed), name
         assert oracle.passed == (name == "too good")
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_searches(metric, monkeypatch):
+    embeddings, plain, found = made(50), checked.verification, checked.retrieval
+    assert all(control.passed for control in search_controls("AUC and mAP", embeddings, metric, "cpu"))
+    monkeypatch.setattr(checked, "verification", lambda *given: 0.97 * plain(*given))
+    assert not any(control.passed for control in search_controls("AUC and mAP", embeddings, metric, "cpu"))
+    monkeypatch.setattr(checked, "verification", plain)
+
+    def better(*given, **more):
+        one = found(*given, **more)
+        return replace(one, precision=one.precision**0.9)
+
+    monkeypatch.setattr(checked, "retrieval", better)
+    chance, oracle = search_controls("AUC and mAP", embeddings, metric, "cpu")
+    assert not chance.passed and oracle.passed
+
+
+def test_distances(monkeypatch):
+    embeddings, plain = made(50), checked.distances
+    assert all(control.passed for control in distance_controls("ir50", embeddings, 2.0, "cpu"))
+
+    def nearer(*given):
+        one = plain(*given)
+        return replace(one, positive=one.positive - 0.1)
+
+    monkeypatch.setattr(checked, "distances", nearer)
+    assert not any(control.passed for control in distance_controls("ir50", embeddings, 2.0, "cpu"))

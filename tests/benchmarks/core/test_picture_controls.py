@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from facevox.benchmarks.core import picture_controls
 from facevox.benchmarks.core.metrics import frechet_distance, kernel_distance
-from facevox.benchmarks.core.picture_controls import DrawnPictures, halves, itself, target_chance, target_oracle
+from facevox.benchmarks.core.picture_controls import (
+    CHECKED,
+    DrawnPictures,
+    checked,
+    halves,
+    itself,
+    kernel_itself,
+    shuffled_sets,
+    target_chance,
+    target_oracle,
+)
 from facevox.benchmarks.core.picture_errors import picture_errors
 
 
@@ -59,6 +69,25 @@ def features() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def test_a_set_is_no_distance_from_itself(features):
     assert itself("FID", frechet_distance, features[0]).passed
     assert not itself("FID", lambda a, b: frechet_distance(a, b) + 0.01, features[0]).passed
+
+
+def test_a_kernel_distance_from_itself_is_what_its_formula_says(features, monkeypatch):
+    assert kernel_itself("KID", features[0]).passed
+    monkeypatch.setattr(picture_controls, "kernel_distance", lambda a, b: kernel_distance(a, b) + 1e-3)
+    assert not kernel_itself("KID", features[0]).passed
+
+
+def test_shuffled_sets_are_no_farther_apart_than_their_formula(features):
+    real, thermal, _ = features
+    assert shuffled_sets("KID", kernel_distance, real, thermal, 0.0).passed
+    assert not shuffled_sets("KID", lambda a, b: kernel_distance(a, b) + 20, real, thermal, 0.0).passed
+    assert shuffled_sets("FID", frechet_distance, real, thermal, None).passed
+    assert not shuffled_sets("FID", lambda a, b: 1.0, real, thermal, None).passed
+
+
+def test_controls_look_at_some_of_many_pictures():
+    assert checked(7).tolist() == list(range(7))
+    assert len(checked(5 * CHECKED)) == CHECKED and checked(5 * CHECKED)[-1] == 5 * CHECKED - 1
 
 
 @pytest.mark.parametrize("distance", [frechet_distance, kernel_distance])

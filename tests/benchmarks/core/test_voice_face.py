@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from facevox.benchmarks.core import voice_face, voice_face_scores
+from facevox.benchmarks.core import voice_face_scores
 from facevox.benchmarks.core.bench import run
 from facevox.benchmarks.core.trials import Trials
 from facevox.benchmarks.core.voice_face import (
@@ -20,8 +20,8 @@ from facevox.benchmarks.core.voice_face import (
     people_told,
     picture_of,
     role,
+    scores,
     trained,
-    trained_elsewhere,
 )
 from facevox.benchmarks.core.voice_face_scores import Scores
 from facevox.loaders.comparison import FORGED
@@ -106,18 +106,12 @@ def test_the_papers_own_training_is_compared(options):
     assert not as_published(replace(one, model=model, begun=frozenset({"voice"})))
 
 
-def test_people_of_another_training_are_looked_for(people, options, monkeypatch):
+def test_people_of_another_training_are_looked_for(people, options):
+    """Of a network trained on the same folder nothing is asked twice; another's folder is looked for."""
     one, _ = groups(trained(options.runs))[0]
-    control = trained_elsewhere(one, people)
-    assert control.passed
-    assert "0 of 4 people occur in both" in control.words
-    monkeypatch.setattr(voice_face, "SPLIT", "train")
-    control = trained_elsewhere(one, people)
-    assert not control.passed
-    assert "people occur in both, as " in control.words
-    control = trained_elsewhere(replace(one, folder="0" * 64), people)
-    assert not control.passed
-    assert "not checked" in control.words
+    assert scores([one], people, options).leakage == ()
+    with pytest.raises(ValueError, match="trained on a folder of digest"):
+        scores([replace(one, folder="0" * 64)], people, options)
 
 
 def test_who_is_left_out_is_told():
