@@ -12,10 +12,10 @@ EPILOG = """examples:
   facevox bench matching --vectors A.npz,B.npz          two models' vectors (--vectors-out): a paired test
   facevox bench learn --out W                           do the models learn? on made-up people, from forge to score
 
-A row without its checkpoint is "not measured", with the command that trains it. Under tables of classes and of matching
-stand their controls: chance by formula and by shuffled labels, an oracle, and whether anything of the test occurs in
-training; a result whose control fails is printed with WARNING. Intervals are of people drawn with replacement, since
-samples of one are alike.
+A row without its checkpoint is "not measured", with the command that trains it. Under every table stand its controls,
+or why one has no meaning there: chance by formula and by shuffled labels, an oracle, the judge's own error on real
+data, and whether anything of the test occurs in training; a result whose control fails is printed with WARNING.
+Intervals are of people drawn with replacement, since samples of one are alike.
 * marks a published number that contradicts its own paper; the reason stands below the table."""
 
 GIVEN = (
@@ -66,20 +66,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--protocol", choices=("exact", "paper"), default="exact", help="all trials there are, or drawn as published"
     )
     parser.add_argument("--slices", action="store_true", help="also by what is known of the samples, largest gaps last")
-    parser.add_argument("--judge", default="dlib", help="of made faces: dlib, inception-2015 or vfmr:CHECKPOINT")
-    parser.add_argument(
-        "--class-judge",
-        default="vggface-resnet50",
-        help="whose classes SF2F's VGGFace Score is of: vggface-resnet50, vggface-vgg16, facenet, inception-2015 or "
-        "vfmr:CHECKPOINT of stage face (default: vggface-resnet50)",
-    )
-    parser.add_argument("--models", default="", help="folder of networks trained by others, with FILE.sha256 beside")
-    parser.add_argument(
-        "--training",
-        default="",
-        help="what the networks were trained on, to look for leaks: of VFMR's tables and matching a folder, of "
-        "recognition a table of the same network's vectors",
-    )
+    _add_judges(parser)
     parser.add_argument("--format", choices=("text", "markdown", "json"), default="text", help="how to print it")
     _add_recognition(parser.add_argument_group("recognition, which needs no --data"))
     _add_matching(parser.add_argument_group("VFMR's tables and matching"))
@@ -104,6 +91,24 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     learn.add_argument("--workers", type=int, default=1, help="processes that forge and build (default: 1)")
     parser.set_defaults(run=_bench)
+
+
+def _add_judges(parser: argparse.ArgumentParser) -> None:
+    """Who judges, and what the networks learnt from."""
+    parser.add_argument("--judge", default="dlib", help="of made faces: dlib, inception-2015 or vfmr:CHECKPOINT")
+    parser.add_argument(
+        "--class-judge",
+        default="vggface-resnet50",
+        help="whose classes SF2F's VGGFace Score is of: vggface-resnet50, vggface-vgg16, facenet, inception-2015 or "
+        "vfmr:CHECKPOINT of stage face (default: vggface-resnet50)",
+    )
+    parser.add_argument("--models", default="", help="folder of networks trained by others, with FILE.sha256 beside")
+    parser.add_argument(
+        "--training",
+        default="",
+        help="what the networks were trained on, to look for leaks: of VFMR's tables and matching a folder, of "
+        "recognition a table of the same network's vectors",
+    )
 
 
 def _add_recognition(group: Any) -> None:

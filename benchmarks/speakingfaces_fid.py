@@ -99,7 +99,7 @@ def controlled(
     some = checked(len(real))
     real, thermal, people = real[some], thermal[some], people[some]
     controls = [itself("FID", frechet_distance, real), kernel_itself("KID", real)]
-    for score, (distance, _) in SCORES.items():
+    for score, distance in (("FID", frechet_distance), ("KID", kernel_distance)):
         # The kernel distance is unbiased; the other one is above 0 by so much as there are few pictures.
         formula = 0.0 if distance is kernel_distance else None
         controls.append(shuffled_sets(score, distance, real, thermal, formula, seed))

@@ -25,6 +25,7 @@ DATASETS = ("avspeech",)
 CONFIGS = ("clips",)
 NEEDS = "vectors of faces (--face-network), checkpoints of `facevox train speech2face`"
 TRAININGS = ("speech2face",)
+WITHOUT = {"judge": "no video has two clips here to tell whether the faces' network knows a person again"}
 FACE = "face.webp"
 SPLITS = ("train", "test")
 CHECKED = 500
@@ -70,7 +71,12 @@ def run(options: BenchOptions) -> Table:
         "clip of the same video counts as a miss but in R@K by video",
     ]
     facts = {"folder": folder.digest, "seed": options.seed}
-    controls = tuple(one for split, each in seeds.items() if each for one in controlled(split, each[0], options.seed))
+    controls = tuple(
+        control
+        for split, each in seeds.items()
+        if each
+        for control in (*controlled(split, each[0], options.seed), *judged(split, each[0]))
+    )
     columns = ("split", "source", "score")
     shown = by_clips(seeds["test"][0]) if options.pictures and seeds["test"] else []
     pictures = picture(folder, shown, *CONFIGS, FACE, "the same video (R@K by video)")
@@ -120,15 +126,21 @@ def measure(seeds: Sequence[Told], seed: int) -> dict[str, Measured]:
 
 
 def controlled(split: str, one: Told, seed: int) -> list[Control]:
-    """The clips' own faces as if they were told, of their own clips and of others; whether they tell videos apart."""
+    """The clips' own faces as if they were told, of their own clips and of others."""
 
     def scores(told: NDArray[np.float64], faces: NDArray[np.float64]) -> Mapping[str, NDArray[np.float64]]:
         names = np.arange(len(faces)).astype(str)
         return Told(names, names, told, faces).scores()
 
     perfect = {"cosine": 1.0, "L1": 0.0, "L2": 0.0} | {f"R@{k}": 100.0 for k in KS}
-    judge = judge_control(f"the faces' network, {split}", one.faces[:CHECKED], one.videos[:CHECKED])
-    return [*gallery_controls(split, one.faces[:CHECKED], scores, perfect, CHECKED, seed), judge]
+    return gallery_controls(split, one.faces[:CHECKED], scores, perfect, CHECKED, seed)
+
+
+def judged(split: str, one: Told) -> list[Control]:
+    """Whether the faces' network tells videos apart; none where every video has one clip."""
+    faces, videos = one.faces[:CHECKED], one.videos[:CHECKED]
+    several = len(np.unique(videos)) < len(videos)
+    return [judge_control(f"the faces' network, {split}", faces, videos)] if several else []
 
 
 def chance(split: str, count: int, published: int) -> str:

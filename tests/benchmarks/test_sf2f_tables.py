@@ -106,7 +106,7 @@ def test_the_baselines_networks_are_trained(voices_and_faces, tmp_path):
 
 def test_table_2_is_the_class_score_of_the_pictures(voices_and_faces, judge, monkeypatch):
     monkeypatch.setattr(sf2f_table2, "PICTURE", "face.webp")
-    found = sf2f_table2.measure(voices_and_faces, BenchOptions(class_judge=judge))
+    found, (sees,) = sf2f_table2.measure(voices_and_faces, BenchOptions(class_judge=judge))
     seen = open_class_judge(judge)
     keys = sorted(
         r["key"] for r in voices_and_faces.index.to_pylist() if (r["config"], r["split"]) == ("faces", "test")
@@ -115,6 +115,10 @@ def test_table_2_is_the_class_score_of_the_pictures(voices_and_faces, judge, mon
     shares = [seen([sf2f_table2.resized(sample["face.webp"], (128, 128))])[0] for sample in samples]
     assert found[SCORE, 128].value == pytest.approx(class_score(np.array(shares))[0])
     assert {side for name, side in found if name == SCORE} == {64, 128, 256}
+    assert sees == f"{judge} at 256 px"
+    table = run("sf2f_table2", BenchOptions(voices_and_faces.path, class_judge=judge))
+    assert {control.name for control in table.controls} == {"chance", "oracle", "judge", "leakage"}
+    assert all(control.passed for control in table.controls if control.name in ("chance", "oracle"))
 
 
 def test_table_2_without_judges_names_both(voices_and_faces, monkeypatch):

@@ -56,6 +56,15 @@ def test_scores_that_count_wrongly_fail_their_controls(monkeypatch):
         assert {control.name for control in found if not control.passed} == failed
 
 
+def test_the_faces_network_is_judged_where_a_video_has_two_clips():
+    one = made()
+    names = np.unique(one.videos, return_inverse=True)[1]
+    faces = np.eye(len(one.videos))[names] + 0.01 * one.faces[:, :1]
+    (sound,) = speech2face_table1.judged("test", Told(one.keys, one.videos, one.told, faces))
+    assert sound.passed
+    assert speech2face_table1.judged("test", Told(one.keys, one.keys, one.told, faces)) == []
+
+
 def test_the_splits_are_measured_by_what_was_trained(made_once, tmp_path):
     def make(home):
         from facevox.builders.core.run import BuildOptions, run
@@ -74,6 +83,7 @@ def test_the_splits_are_measured_by_what_was_trained(made_once, tmp_path):
     assert found["train", "paper", "R@100"].measured.value == 100
     assert found["test", "log 4", "R@1"].measured is None
     assert {control.name for control in table.controls} == {"leakage", "oracle", "chance"}
+    assert "no video has two clips here" in table.without["judge"]
     assert all(control.passed for control in table.controls if control.name != "leakage")
     assert "that are nearest to what the voice tells; double frame: the same video" in table.pictures[0].title
     assert "51.00*" in table.text() and "trained on" in table.text()
