@@ -193,6 +193,24 @@ def noisy_images(clip: NDArray[np.uint8], random: np.random.Generator, wrap: boo
     return noisy.astype(np.int32).astype(np.uint8) if wrap else np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
 
 
+class Convolution(nn.Conv3d):
+    """Conv3d that looks at no padding where the input is one frame long or one pixel wide: (B, C, T, H, W) -> the same.
+
+    There only the middle slice of an odd kernel meets anything, and a 2-D convolution with it is ten times as fast on
+    a CPU. The weights are those of nn.Conv3d. Padding must be half the kernel's size, rounded down.
+    """
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        for axis in (2, 4):
+            if pictures.shape[axis] == 1:
+                others = [size for size in (2, 3, 4) if size != axis]
+                kernel = self.weight.select(axis, self.kernel_size[axis - 2] // 2)
+                stride, padding = ([int(own[other - 2]) for other in others] for own in (self.stride, self.padding))
+                flat = functional.conv2d(pictures.squeeze(axis), kernel, self.bias, stride, padding)
+                return flat.unsqueeze(axis)
+        return super().forward(pictures)
+
+
 class Encoder(nn.Module):
     """Four strided 3-D convolutions, two bidirectional GRUs over time, one vector: (B, 3, T, H, W) -> (B, 64)."""
 
@@ -204,7 +222,7 @@ class Encoder(nn.Module):
         layers: list[nn.Module] = []
         for before, after, kernel in zip(channels, channels[1:], (5, 5, 3, 3), strict=False):
             padding = (1, kernel // 2, kernel // 2)
-            layers += [nn.Conv3d(before, after, (3, kernel, kernel), (1, 2, 2), padding), nn.ReLU()]
+            layers += [Convolution(before, after, (3, kernel, kernel), (1, 2, 2), padding), nn.ReLU()]
             layers.append(nn.Dropout3d(dropout))
             picture = [(n + 1) // 2 for n in picture]
         self.convolutions = nn.Sequential(*layers)

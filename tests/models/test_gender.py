@@ -15,6 +15,7 @@ from facevox.models.core.sound import MelOptions
 from facevox.models.gender import (
     DROPOUT,
     MODES,
+    Convolution,
     Encoder,
     Gender,
     GenderInputs,
@@ -78,6 +79,24 @@ def test_shapes_after_every_layer():
     assert shapes(Encoder((89, 128, 1), 0.1, 1.0), (89, 128, 1)) == [
         (2, 32, 89, 64, 1), (2, 64, 89, 32, 1), (2, 96, 89, 16, 1), (2, 128, 89, 8, 1), *sound,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [(3, 21, 30), (1, 21, 30), (9, 21, 1), (1, 21, 1)])
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_convolutions_without_padding_are_those_with_it(size, kernel):
+    """Of one frame, and of sound, which is one pixel wide: the same numbers, gradients and weights."""
+    shape = (3, 4, (3, kernel, kernel), (1, 2, 2), (1, kernel // 2, kernel // 2))
+    plain, ours = nn.Conv3d(*shape), Convolution(*shape)
+    ours.load_state_dict(plain.state_dict())
+    found = []
+    for network in (plain, ours):
+        given = torch.linspace(-1, 1, 6 * size[0] * size[1] * size[2]).reshape(2, 3, *size).requires_grad_()
+        out = network(given)
+        out.square().sum().backward()
+        found.append((out, given.grad, network.weight.grad, network.bias.grad))
+    for expected, value in zip(*found, strict=True):
+        assert value.shape == expected.shape
+        assert torch.allclose(value, expected, rtol=1e-4, atol=1e-5 * float(expected.detach().abs().max()))
 
 
 def test_tuned_dropout_and_switches():
