@@ -122,6 +122,8 @@ def test_ray_with_a_killed_node_gives_the_same_bytes(release, built, tmp_path, t
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     node = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
+    # Or it takes Ray a quarter of a minute to notice that a node is gone.
+    node["_system_config"] = {"health_check_initial_delay_ms": 500, "health_check_period_ms": 500}
     cluster = Cluster(initialize_head=True, head_node_args=node)
     try:
         other = cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
