@@ -15,12 +15,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Images set this: every process that a test starts would compile all that it imports anew, two seconds for torch alone.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+import numpy as np
 import pytest
 from facevox.builders.core.run import BuildOptions, run
 from facevox.builders.population.clips import ForgeOptions
 from facevox.builders.population.speakingfaces import forge
 from facevox.builders.speakingfaces import SpeakingFacesOptions
 from facevox.loaders.folder import Folder
+from facevox.loaders.vp8l import Vp8lEncoder
+from facevox.loaders.vp8l_decoder import decode
 
 FORMATS = ("tar", "parquet", "arrow")
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -84,6 +87,17 @@ def made_once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Pat
 
 
 @pytest.fixture(scope="session")
+def compiled(made_once) -> None:
+    """Clips are coded by compiled code: one process compiles it, which takes twenty seconds, the others read it."""
+
+    def make(home: Path) -> None:
+        for picture in (np.zeros((8, 8, 3), np.uint8), np.arange(3 * 64 * 64).reshape(64, 64, 3).astype(np.uint8)):
+            assert decode(Vp8lEncoder()(picture), np.empty_like(picture))
+
+    made_once("compiled", make)
+
+
+@pytest.fixture(scope="session")
 def release(made_once) -> Path:
     """A small forged release of six people, two positions, one utterance of about 12 frames each, zipped."""
 
@@ -113,7 +127,7 @@ def build(raw: Path, out: Path, **options) -> Folder:
 
 
 @pytest.fixture(scope="session")
-def built(release, made_once) -> dict[str, Folder]:
+def built(release, made_once, compiled) -> dict[str, Folder]:
     """The release built in every format by one process, small shards."""
     # Two processes that ask at the same time begin at different ends.
     order = FORMATS[::-1] if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0" else FORMATS
@@ -130,7 +144,7 @@ def with_faces(release, made_once, build_folder) -> Folder:
 
 
 @pytest.fixture(scope="session")
-def build_folder():
+def build_folder(compiled):
     """build(raw, out, **options): run a build and open the folder."""
     return build
 

@@ -21,7 +21,7 @@ from facevox.loaders.folder import Folder
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> tuple[Path, str]:
+def demo(tmp_path_factory, compiled) -> tuple[Path, str]:
     """What `facevox demo --keep` leaves behind, and what it printed."""
     home = tmp_path_factory.mktemp("demo")
     done = subprocess.run(
