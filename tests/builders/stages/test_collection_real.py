@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from fractions import Fraction
+from functools import cache
 
 import av
 import cv2
@@ -33,19 +34,25 @@ def utterances(real, speaker):
         yield resample(sound[loud[0] * 160 : (loud[-1] + 1) * 160], rate, RATE) / 32_768
 
 
-def pictures(real, clip, count):
-    """The clip's frames there and back for `count` frames at FPS, BGR."""
+@cache
+def shown(real, clip):
+    """The clip's frames, (300, 300, 3) BGR, and how many of them there are a second."""
     with av.open(str(real / f"talking/video/{clip}.mp4")) as container:
         track = container.streams.video[0]
-        step = float(track.average_rate) / FPS
         frames = [
             cv2.resize(frame.to_ndarray(format="bgr24"), (300, 300), interpolation=cv2.INTER_AREA)
             for frame in container.decode(track)
         ]
+        return frames, float(track.average_rate)
+
+
+def pictures(real, clip, count):
+    """The clip's frames there and back for `count` frames at FPS, BGR."""
+    frames, rate = shown(real, clip)
     order = [*range(len(frames)), *range(len(frames) - 2, 0, -1)]
     for number in range(count):
         picture = np.full((*SIZE[::-1], 3), 70, np.uint8)
-        picture[:, 50:350] = frames[order[int(number * step) % len(order)]]
+        picture[:, 50:350] = frames[order[int(number * (rate / FPS)) % len(order)]]
         yield picture
 
 
@@ -91,6 +98,7 @@ def collected(real, tmp_path_factory):
         say(f"{name}/talk.mp4", "period", start_ms=0, end_ms=10_000)
         for ms in (500, 3000, 5500):
             say(f"{name}/talk.mp4", "screenshot", ms=ms, box=None)
+    shown.cache_clear()
     for name in NEGATIVE:
         (folder / "a" / f"{name}.mp4").write_bytes((real / f"talking_negative/video/{name}.mp4").read_bytes())
     (folder / "marks.jsonl").write_text("".join(json.dumps(mark) + "\n" for mark in marks))
@@ -117,9 +125,9 @@ def test_of_real_people_the_right_voice_and_face_are_kept(collected):
                 continue
             spans = truth[row[0]]
             if kind == "face":
-                shown = next(clip for start, end, _, clip in spans if start <= int(row[2]) < end)
+                seen = next(clip for start, end, _, clip in spans if start <= int(row[2]) < end)
                 counted["faces"] += 1
-                counted["wrong"] += shown != spans[0][3]
+                counted["wrong"] += seen != spans[0][3]
                 continue
             start, end = int(row[2]), int(row[3])
             counted["kept"] += end - start
