@@ -86,14 +86,12 @@ def test_alignment_equals_the_truth(built, truth):
 
 @pytest.mark.slow
 def test_estimated_shifts_are_exact_on_the_test_split_at_full_size(tmp_path, build_folder):
-    options = ForgeOptions(subjects=3, positions=5, utterances=2, frames=5, stills_frames=0, seed=4)
+    # The test split's person, and for the published shifts one of the training split.
+    options = ForgeOptions(subjects=2, positions=5, utterances=2, frames=5, stills_frames=0, seed=4)
     forge(tmp_path / "release", options, workers=2)
     known = json.loads((tmp_path / "release.truth.json").read_text())["clips"]
     (tmp_path / "release.truth.json").unlink()
-    people = sorted({int(key[:3]) for key in known})
-    # The test split's person, and for the published shifts that of the training split.
-    which = {"configs": ("utterances",), "subjects": f"{people[0]},{people[-1]}"}
-    folder = build_folder(tmp_path / "release", tmp_path / "out", workers=2, **which)
+    folder = build_folder(tmp_path / "release", tmp_path / "out", workers=2, configs=("utterances",))
     tests = [row for row in folder.index.to_pylist() if row["split"] == "test"]
     right = sum(
         [(s["first"], s["last"], s["dx"], s["dy"]) for s in row["alignment"]]
