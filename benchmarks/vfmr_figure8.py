@@ -43,9 +43,8 @@ def run(options: BenchOptions) -> Table:
 
 def measure(scores: Scores) -> dict[str, Measured]:
     """Shares of identities, and their mean, of all triplets; the paper draws 10 for each two people."""
-    each = scores.individuals
-    low, high = [one < 0.6 for one in each], [one > 0.75 for one in each]
-    return {what: scores.of_people(found) for what, found in ((BELOW, low), (ABOVE, high), (MEAN, each))}
+    statistics = {BELOW: lambda one: one < 0.6, ABOVE: lambda one: one > 0.75, MEAN: lambda one: one}
+    return {what: scores.of_people(statistic) for what, statistic in statistics.items()}
 
 
 def hardest(scores: Scores) -> list[str]:

@@ -94,7 +94,7 @@ class PairMatching:
 
 
 @dataclass(frozen=True)
-class _Space:
+class Space:
     """Voices and faces on a device, in the order of their people."""
 
     voices: Tensor
@@ -107,7 +107,7 @@ class _Space:
     """(P + 1,) where each person's faces begin, and the end."""
 
     @classmethod
-    def of(cls, embeddings: Embeddings, metric: str, device: str) -> "_Space":
+    def of(cls, embeddings: Embeddings, metric: str, device: str) -> "Space":
         if metric not in METRICS:
             raise ValueError(f"metric {metric!r}: expected one of {', '.join(METRICS)}")
         if len(embeddings.people) < 2:
@@ -151,7 +151,7 @@ def pair_matching(embeddings: Embeddings, metric: str = "cosine", device: str = 
 
     Raises ValueError for one identity alone, an unknown metric or a device that is not there.
     """
-    space = _Space.of(embeddings, metric, device)
+    space = Space.of(embeddings, metric, device)
     people, total = len(embeddings.people), space.first[1:].diff(prepend=space.first[:1])
     sums = torch.zeros(people, people, dtype=torch.float64, device=total.device)
     each, merits = torch.repeat_interleave(1 / total, total).float(), []
@@ -178,7 +178,7 @@ def verification(embeddings: Embeddings, metric: str = "cosine", device: str = "
     Equal ones 1/2; the mean is the area under the curve in which every identity counts alike. Raises ValueError as
     `pair_matching`.
     """
-    space = _Space.of(embeddings, metric, device)
+    space = Space.of(embeddings, metric, device)
     counts, people, found = space.first.diff(), len(embeddings.people), []
     for whose, _, own, have in space.scored(space.rows(len(space.faces))):
         there = torch.arange(own.shape[1], device=own.device)[None] < have[:, None]
@@ -232,12 +232,12 @@ def tuple_matching(
     """
     if not 2 <= most <= min(MOST, len(embeddings.people)):
         raise ValueError(f"1:{most} of {len(embeddings.people)} identities: expected 2 to {MOST}, and as many people")
-    space = _Space.of(embeddings, metric, device)
+    space = Space.of(embeddings, metric, device)
     counts, people = space.first.diff(), len(embeddings.people)
     sums = torch.zeros(people, most - 1, dtype=torch.float64, device=counts.device)
     who_of_face = torch.repeat_interleave(torch.arange(people, device=counts.device), counts)
     for whose, scores, own, have in space.scored(space.rows(len(space.faces) + 6 * people * int(counts.max()))):
-        below, tied = _shares_below(own, scores, who_of_face, counts)
+        below, tied = shares_below(own, scores, who_of_face, counts)
         for part in (below, tied):
             # The own column is in no product: the last one takes its place, and the products end before it.
             part[torch.arange(len(whose)), whose] = part[:, -1].clone()
@@ -248,7 +248,7 @@ def tuple_matching(
     return np.asarray((sums / voices[:, None]).cpu().numpy(), np.float64)
 
 
-def _shares_below(own: Tensor, scores: Tensor, who: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+def shares_below(own: Tensor, scores: Tensor, who: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     """Of every identity's faces the shares below each own score and equal to it: (B, P, A) float64 both."""
     edges, below, not_above = _edges(own)
     rows, bins, people = len(own), edges.shape[1] + 1, len(counts)

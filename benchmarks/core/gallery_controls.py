@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from .controls import TOLERATED, Control
 from .distances import distances
 from .embeddings import Embeddings, by_identity
-from .exact import MOST, tuple_matching, verification
+from .exact import MOST, pair_matching, tuple_matching, verification
 from .metrics import unit
 from .retrieval import retrieval
 
@@ -47,6 +47,25 @@ def gallery_controls(
     )
     said = f"R@1 of true faces of people at random is {mean:.2f} %, {formula:.2f} by formula"
     return [oracle, Control("chance", about, said, abs(mean - formula) <= TOLERATED * error + ROUNDING)]
+
+
+def matching_controls(about: str, embeddings: Embeddings, metric: str, device: str, seed: int = 0) -> list[Control]:
+    """1:2 of everybody, then `tuple_controls` and `search_controls` of some.
+
+    Faces given to others must score chance, and vectors that are the same for a person's samples everything.
+    """
+    values = embeddings.faces.values[np.random.default_rng(seed).permutation(len(embeddings.faces.values))]
+    shuffled = pair_matching(replace(embeddings, faces=replace(embeddings.faces, values=values)), metric, device)
+    chance, between = shuffled.accuracy(), shuffled.interval(seed=seed)
+    error = max((between.high - between.low) / 3.92, ROUNDING)
+    oracle = pair_matching(_coded(embeddings), "cosine", device).accuracy()
+    words = f"{100 * chance:.2f} % with shuffled faces, 50.00 % by formula"
+    return [
+        Control("chance", about, words, abs(chance - 0.5) <= TOLERATED * error),
+        Control("oracle", about, f"one vector a person scores {100 * oracle:.2f} %, expected 100", oracle == 1),
+        *tuple_controls("1:n", embeddings, metric, device, seed),
+        *search_controls("AUC and mAP", embeddings, metric, device, seed),
+    ]
 
 
 def tuple_controls(about: str, embeddings: Embeddings, metric: str, device: str, seed: int = 0) -> list[Control]:

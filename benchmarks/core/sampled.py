@@ -83,6 +83,8 @@ class Answered:
     asked: NDArray[np.str_]
     each: int
     """Triplets or tuples that one of `right` is the mean of."""
+    others: NDArray[np.str_]
+    """(N, n - 1) the people whom each was to be told from."""
 
     @property
     def accuracy(self) -> float:
@@ -126,13 +128,14 @@ class Asked:
         return np.array([known[key] for key in keys], np.int64)
 
     def batches(self, trials: Trials) -> Answered:
-        """All triplets of every batch; one value for each person of a batch, batch after batch.
+        """All triplets of every batch; one value for each two people of a batch, batch after batch.
 
         Raises ValueError for trials of another kind, and for batches of different sizes.
         """
         people, voices, faces = _sizes(trials)
         rows, found = iter(_of(trials, "batches")), list[NDArray[np.float64]]()
-        asked: list[str] = []
+        names: list[tuple[str, ...]] = []
+        others = [[other for other in range(people) if other != one] for one in range(people)]
         while part := list(islice(rows, AT_ONCE)):
             size = len(part)
             heard, seen = (
@@ -143,19 +146,21 @@ class Asked:
             if self.metric == "euclidean":
                 # Of one voice the distances are ordered as the products less half the faces' squared lengths.
                 scores -= (self.faces[seen] ** 2).sum(-1)[:, None, :, None] / 2
-            shares = np.empty((size, people))
+            shares = np.empty((size, people, people - 1))
             for one in range(people):
                 own = scores[:, one, one][:, None, :, :, None]
-                far = scores[:, one, [other for other in range(people) if other != one]][:, :, :, None]
-                shares[:, one] = ((own > far) + 0.5 * (own == far)).mean((1, 2, 3, 4))
+                far = scores[:, one, others[one]][:, :, :, None]
+                shares[:, one] = ((own > far) + 0.5 * (own == far)).mean((2, 3, 4))
             found.append(shares.ravel())
-            asked += [name for row in part for name in row[0]]
-        return Answered(np.concatenate(found), np.array(asked), (people - 1) * voices * faces**2)
+            names += [tuple(row[0]) for row in part]
+        whose = np.array(names)
+        asked, told_from = np.repeat(whose, people - 1), whose[:, np.array(others)].reshape(-1, 1)
+        return Answered(np.concatenate(found), asked, voices * faces**2, told_from)
 
     def individuals(self, repeats: int = INDIVIDUAL_REPEATS, seed: int = 0) -> NDArray[np.float64]:
-        """VFMR's individual test: of every person, (P,), the share right against each other person, so often each.
+        """VFMR's individual test: of every person the share right against each other one, (P, P), NaN against oneself.
 
-        A voice, an own face and a face of the other are drawn anew each time, by `seed`.
+        So often each. A voice, an own face and a face of the other are drawn anew each time, by `seed`.
         """
         random, people = np.random.default_rng(seed), len(self.embeddings.people)
         parts = (self.embeddings.voices, self.embeddings.faces)
@@ -164,13 +169,14 @@ class Asked:
             for rows in (by_identity(part.identities) for part in parts)
         )
         first_voice, first_face = (np.cumsum(counts) - counts for counts in (voices, faces))
-        found = np.empty(people)
+        found = np.full((people, people), np.nan)
         for one in range(people):
             others = np.repeat(np.delete(np.arange(people), one), repeats)
             asked = heard[first_voice[one] + random.integers(0, voices[one], len(others))]
             own = seen[first_face[one] + random.integers(0, faces[one], len(others))]
             far = seen[first_face[others] + random.integers(0, faces[others])]
-            found[one] = matching(self.voices[asked], self.faces[own], self.faces[far][:, None]).mean()
+            right = matching(self.voices[asked], self.faces[own], self.faces[far][:, None])
+            found[one, np.arange(people) != one] = right.reshape(-1, repeats).mean(1)
         return found
 
     def tuples(self, trials: Trials, n: int) -> Answered:
@@ -181,18 +187,21 @@ class Asked:
         voice = self.places(0, [row[0][0] for row in rows])
         faces = self.places(1, [key for row in rows for key in row[1][:n]]).reshape(-1, n)
         right = matching(self.voices[voice], self.faces[faces[:, 0]], self.faces[faces[:, 1:]])
-        return Answered(right, self.embeddings.voices.identities[voice], 1)
+        return Answered(
+            right, self.embeddings.voices.identities[voice], 1, self.embeddings.faces.identities[faces[:, 1:]]
+        )
 
     def pairs(self, trials: Trials) -> tuple[Answered, Answered]:
         """vfal-eva's matching: the first person's face for their voice, and their voice for their face."""
         rows = _of(trials, "matching")
         first, second = ((self._column(0, rows, at), self._column(1, rows, at + 1)) for at in (1, 4))
         asked = np.array([row[0] for row in rows])
+        others = self.embeddings.faces.identities[second[1]][:, None]
         found = (
             matching(self.voices[first[0]], self.faces[first[1]], self.faces[second[1]][:, None]),
             matching(self.faces[first[1]], self.voices[first[0]], self.voices[second[0]][:, None]),
         )
-        return Answered(found[0], asked, 1), Answered(found[1], asked, 1)
+        return Answered(found[0], asked, 1, others), Answered(found[1], asked, 1, others)
 
     def verification(self, trials: Trials) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Nearness (N,) and whether voice and face are of one person (N,), for `metrics.area_under_curve`.

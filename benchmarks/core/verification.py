@@ -126,6 +126,15 @@ def intervals(found: Pairs, seed: int = 0, resamples: int = RESAMPLES) -> tuple[
     return Interval(*np.quantile(areas, ENDS).tolist()), Interval(*np.quantile(errors, ENDS).tolist())
 
 
+def areas(found: Pairs, drawn: NDArray[Any]) -> NDArray[np.float64]:
+    """Area under the curve of each draw of people, (R, P) how often; NaN where no pair of one, or of two, is left."""
+    ordered, values = _Sorted(found), []
+    for times in drawn:
+        one = ordered.curve(times)
+        values.append(one.area if min(one.true_accepts[-1], one.false_accepts[-1]) > 0 else np.nan)
+    return np.array(values, np.float64)
+
+
 class _Sorted:
     """Pairs by distance, sorted once for all draws of people."""
 

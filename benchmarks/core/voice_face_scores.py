@@ -4,18 +4,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...models.core.triplets import confidence
-from .controls import TOLERATED, Control
+from .controls import Control
 from .embeddings import Embeddings
 from .exact import MOST, PairMatching, pair_matching, tuple_matching, verification
-from .gallery_controls import search_controls, tuple_controls
-from .metrics import Interval, bootstrap, spread
+from .gallery_controls import matching_controls
+from .metrics import Interval, spread
 from .outcomes import Outcomes
+from .people_drawn import (
+    Statistic,
+    area_drawn,
+    drawings,
+    individuals_drawn,
+    interval,
+    trials_drawn,
+    tuples_drawn,
+)
 from .protocol import Protocol
 from .retrieval import FACES, REPEATS, Retrieval, retrieval
 from .sampled import IDENTITIES, INDIVIDUAL_REPEATS, STEPS, TUPLES, Asked, draw_batches, draw_tuples
@@ -25,6 +33,12 @@ from .trials import Trials
 GENDERS = ("male", "female")
 PAPER_VOICES = 40
 """Of a person that VFMR asks in its one gallery."""
+
+
+PEOPLE_DRAWN = (
+    "95 %: people are drawn as those asked for and as the others, for every number; for 1:n and AUC with 4 voices and "
+    "4 faces of each, around the number told"
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,16 @@ class Scores:
         most = min(MOST, len(self.seeds[0].people))
         return [tuple_matching(one, most, self.metric, self.device) for one in self.seeds]
 
+    @cached_property
+    def drawn(self) -> NDArray[np.float64]:
+        """Everybody once, then draws of people with replacement."""
+        return drawings(len(self.seeds[0].people), self.seed)
+
+    @cached_property
+    def tuples_drawn(self) -> list[NDArray[np.float64]]:
+        most = min(MOST, len(self.seeds[0].people))
+        return [tuples_drawn(one, most, self.metric, self.device, self.drawn) for one in self.seeds]
+
     def table(self) -> dict[str, Measured]:
         """The columns of Tables 5, 6 and 8: 1:2 (half of one gender), 1:3, 1:4, Male, Female, mAP."""
         found = {"1:2": self.matching(), **{f"1:{n}": self.among(n) for n in (3, 4)}}
@@ -101,12 +125,17 @@ class Scores:
             return None
         if self.protocol == "paper":
             return self._sampled(f"tuples-{n}", n)
-        return self._of_people([found[:, n - 2] for found in self.tuples], len(self.seeds[0].voices.keys), self.digest)
+        values = [float(found[:, n - 2].mean()) for found in self.tuples]
+        draws = [found[n - 2] for found in self.tuples_drawn]
+        return self._of_draws(values, draws, len(self.seeds[0].voices.keys), self.digest)
 
     def found(self, voices: int = 1, faces: int = 1) -> Measured | None:
         """mAP in galleries of 100 people and 5 faces, or one of `faces` joined (VFMR Table 4); None as `joined`."""
         each = self.retrieved(voices, faces)
-        return self._of_people([one.precision for one in each], each[0].queries, each[0].protocol) if each else None
+        if not each:
+            return None
+        values, draws = [one.mean for one in each], [one.draws for one in each]
+        return self._of_draws(values, draws, each[0].queries, each[0].protocol, len(each[0].precision))
 
     def retrieved(self, voices: int = 1, faces: int = 1) -> list[Retrieval]:
         """Of every seed, with the chance of such galleries; faces that are joined are one of each person in them.
@@ -123,6 +152,7 @@ class Scores:
                     repeats=1 if drawn else REPEATS,
                     seed=self.seed,
                     metric=self.metric,
+                    drawn=joined.drawn if joined else None,
                 )
                 for one in (joined.seeds if joined else ())
             ]
@@ -156,8 +186,9 @@ class Scores:
         Every person's own pairs count alike.
         """
         each = [verification(one, self.metric, self.device) for one in self.seeds]
-        own = self.seeds[0]
-        return self._of_people(each, len(own.voices.keys) * len(own.faces.keys), self.digest)
+        draws = [area_drawn(one, self.metric, self.drawn) for one in self.seeds]
+        own, values = self.seeds[0], [float(one.mean()) for one in each]
+        return self._of_draws(values, draws, len(own.voices.keys) * len(own.faces.keys), self.digest)
 
     def joint(self, voices: int, faces: int) -> Measured | None:
         """1:2 as `matching`, of means of so many voices and faces, of the people who have as many; None as `joined`."""
@@ -166,21 +197,28 @@ class Scores:
         return replace(joined, steps=STEPS)._matching(f"batches-joined-{voices}-{faces}") if joined else None
 
     @cached_property
-    def individuals(self) -> list[NDArray[np.float64]]:
-        """Accuracy of every identity against all others, (P,) of each seed: over all triplets, or as VFMR drew them."""
+    def against(self) -> list[NDArray[np.float64]]:
+        """Accuracy of every identity against each other, (P, P) of each seed: of all triplets, or as VFMR drew them."""
         if self.protocol == "paper":
             return [Asked(one, self.metric).individuals(seed=self.seed) for one in self.seeds]
-        return [pairs.individual for pairs in self.pairs]
+        return [pairs.right for pairs in self.pairs]
 
-    def of_people(self, each: Sequence[NDArray[Any]]) -> Measured:
-        """Mean over identities of (P,) values of each seed, 0 to 1, made of `individuals`."""
+    @property
+    def individuals(self) -> list[NDArray[np.float64]]:
+        """Accuracy of every identity against all others, (P,) of each seed."""
+        return [np.nanmean(one, axis=1) for one in self.against]
+
+    def of_people(self, statistic: Statistic) -> Measured:
+        """Mean over identities of a statistic, 0 to 1, of their accuracies (.., P)."""
+        values = [float(np.mean(statistic(one))) for one in self.individuals]
+        draws = [individuals_drawn(one, self.drawn, statistic) for one in self.against]
         if self.protocol == "exact":
-            return self._of_people(each, self.pairs[0].triplets, self.digest)
+            return self._of_draws(values, draws, self.pairs[0].triplets, self.digest)
         people = len(self.seeds[0].people)
         drawn = people * (people - 1) * INDIVIDUAL_REPEATS
         self._drawn["individual"] = (people, drawn)
         digest = Protocol.of(f"individual {INDIVIDUAL_REPEATS}", [self.digest, f"seed {self.seed}"]).digest
-        return self._of_people(each, drawn, digest)
+        return self._of_draws(values, draws, drawn, digest)
 
     # --- from results of each seed to a number with its interval ---
 
@@ -192,25 +230,25 @@ class Scores:
         people = int((chosen.any(0) | chosen.any(1)).sum())
         return _percent(values, together.interval(weights, self.seed), int(own), people, self.digest)
 
-    def _of_people(self, each: Sequence[NDArray[Any]], count: int, digest: str) -> Measured:
-        """Of (P,) values of each seed; its interval draws people as targets, whom they are compared with stays.
-
-        So it covers other people who are asked for, not other people to be taken for, as `_of_pairs` does.
-        """
-        people = np.arange(len(each[0]))
-        between = bootstrap(np.mean(each, axis=0), people, self.seed)
-        return _percent([float(one.mean()) for one in each], between, count, len(people), digest)
+    def _of_draws(
+        self, values: Sequence[float], draws: Sequence[NDArray[np.float64]], count: int, digest: str, people: int = 0
+    ) -> Measured:
+        """Of the value of each seed, and of what draws of people scored by it, (R,) each."""
+        between = interval(float(np.mean(values)), np.mean(draws, axis=0))
+        return _percent(values, between, count, people or len(self.seeds[0].people), digest)
 
     def _sampled(self, name: str, n: int = 0, gender: str = "") -> Measured:
-        """Of tuples of n, or of batches (n 0), of one gender or half; the interval as of `_of_people`."""
+        """Of tuples of n, or of batches (n 0), of one gender or half; people drawn weight their trials."""
         trials = self._trials(name, n, gender)
         asked = [Asked(one, self.metric) for one in self.seeds]
         found = [one.tuples(trials, n) if n else one.batches(trials) for one in asked]
-        between = bootstrap(np.mean([one.right for one in found], axis=0), found[0].asked, self.seed)
+        names = np.column_stack([found[0].asked, found[0].others])
+        members = np.searchsorted(np.array(self.seeds[0].people), names)
+        draws = [trials_drawn(one.right, members, self.drawn) for one in found]
         people = len(np.unique(found[0].asked))
         if gender:
             self._drawn[gender] = (int((self.seeds[0].genders == gender).sum()), found[0].trials)
-        return _percent([one.accuracy for one in found], between, found[0].trials, people, trials.digest)
+        return self._of_draws([one.accuracy for one in found], draws, found[0].trials, trials.digest, people)
 
     @cached_property
     def _drawn(self) -> dict[str, tuple[int, int]]:
@@ -240,26 +278,7 @@ class Scores:
 
     def controls(self, about: str) -> list[Control]:
         """Faces given to others must score chance, and vectors that are the same for a person's samples everything."""
-        first, random = self.seeds[0], np.random.default_rng(self.seed)
-        values = first.faces.values[random.permutation(len(first.faces.values))]
-        shuffled = pair_matching(replace(first, faces=replace(first.faces, values=values)), self.metric, self.device)
-        chance, between = shuffled.accuracy(), shuffled.interval(seed=self.seed)
-        error = max((between.high - between.low) / 3.92, 1e-6)
-        codes = dict(zip(first.people, np.eye(len(first.people), dtype=np.float32), strict=True))
-        parts = (
-            replace(part, values=np.stack([codes[name] for name in part.identities.tolist()]))
-            for part in (first.voices, first.faces)
-        )
-        voices, faces = parts
-        oracle = pair_matching(replace(first, voices=voices, faces=faces), "cosine", self.device).accuracy()
-        words = f"{100 * chance:.2f} % with shuffled faces, 50.00 % by formula"
-        return [
-            *self.leakage,
-            Control("chance", about, words, abs(chance - 0.5) <= TOLERATED * error),
-            Control("oracle", about, f"one vector a person scores {100 * oracle:.2f} %, expected 100", oracle == 1),
-            *tuple_controls("1:n", first, self.metric, self.device, self.seed),
-            *search_controls("AUC and mAP", first, self.metric, self.device, self.seed),
-        ]
+        return [*self.leakage, *matching_controls(about, self.seeds[0], self.metric, self.device, self.seed)]
 
     def drawn_notes(self) -> list[str]:
         """What of mAP is drawn, and how sure that leaves it."""
@@ -289,6 +308,7 @@ class Scores:
             return [
                 kept if self.trials else f"{drawn_here}{TUPLES:,} tuples; {sure}",
                 *more,
+                PEOPLE_DRAWN,
                 f"of one gender: as many batches of {IDENTITIES} people of it; individuals: everybody against all "
                 f"others, {INDIVIDUAL_REPEATS} times, by seed {self.seed} and in no file; mAP of one gallery for each "
                 f"person, asked by {PAPER_VOICES} voices; AUC exactly, since the paper says nothing of pairs",
@@ -298,8 +318,7 @@ class Scores:
         return [
             f"1:2, 1:n, AUC exact: all {pairs.triplets:,} triplets, all choices of others; nothing of these is "
             f"sampled, so that their intervals are about people alone. {sure}",
-            "95 %: of 1:2 people are drawn as targets and as the others; of 1:n, mAP, AUC and individuals as targets "
-            "alone, and whom they are compared with stays",
+            PEOPLE_DRAWN,
             *self.drawn_notes(),
             *self.told,
         ]

@@ -131,14 +131,16 @@ def test_what_the_paper_draws_beside_1_to_2_is_drawn_and_its_t_told(monkeypatch)
     table = drawn.table()
     assert (table["Male"].count, table["Male"].groups) == (20 * 3072, 5)
     assert len({table[name].protocol for name in ("1:2", "Male", "Female")}) == 3
-    own = drawn.of_people(drawn.individuals)
-    assert (own.count, own.protocol == exact.of_people(exact.individuals).protocol) == (10 * 9 * 10, False)
+    own, other = (scores.of_people(lambda one: one) for scores in (drawn, exact))
+    assert (own.count, own.protocol == other.protocol) == (10 * 9 * 10, False)
     told = drawn.notes()
     assert f"T of female = {5 * np.log(61440 / 20):.1f} of N 5 and n 61,440" in told
     assert f"T of individual = {10 * np.log(10):.1f} of N 10 and n 900" in told
     assert any("AUC exactly, since the paper says nothing of pairs" in note for note in told)
     assert drawn.verification().value == exact.verification().value
-    assert any("targets alone, and whom they are compared with stays" in note for note in exact.notes())
+    assert all(
+        any("drawn as those asked for and as the others" in note for note in one.notes()) for one in (drawn, exact)
+    )
     assert Scores([made((2,) * 6, (3,) * 6)], protocol="paper", device="cpu").of_gender("male") is None
 
 
