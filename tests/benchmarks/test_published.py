@@ -49,7 +49,9 @@ def reached(path: Path, start: str, modules: dict[Path, Module]) -> dict[Place, 
         if place in found:
             continue
         found[place] = before
-        module = modules.setdefault(place[0], Module(place[0]))
+        if place[0] not in modules:
+            modules[place[0]] = Module(place[0])
+        module = modules[place[0]]
         node = module.nodes.get(place[1])
         if node is None:
             if place[1] in module.imported:
@@ -84,9 +86,15 @@ def names_published(path: Path) -> bool:
     return "PUBLISHED" in Module(path).nodes
 
 
+@pytest.fixture(scope="module")
+def modules() -> dict[Path, Module]:
+    """What of the house was read: each module once."""
+    return {}
+
+
 @pytest.mark.parametrize("name", benches())
-def test_no_published_number_is_reachable_from_measure(name):
-    path, modules = HOME / f"{name}.py", {}
+def test_no_published_number_is_reachable_from_measure(name, modules):
+    path = HOME / f"{name}.py"
     assert measures(path) or not names_published(path), f"{name}: has PUBLISHED and no function measure.."
     for start in measures(path):
         places = reached(path, start, modules)
@@ -107,13 +115,13 @@ def test_the_reading_of_code_finds_what_is_hidden_in_other_modules(tmp_path, mon
     assert not published(reached(table, "measure", {}))
 
 
-def test_the_reading_of_code_goes_beyond_the_benchmarks():
-    printed = published(reached(HOME / "speakingfaces_table2.py", "run", {}))
+def test_the_reading_of_code_goes_beyond_the_benchmarks(modules):
+    printed = published(reached(HOME / "speakingfaces_table2.py", "run", modules))
     assert (PRINTED / "speakingfaces.py", "TABLE_2") in printed, "no name with PUBLISHED in it"
-    models = reached(HOME / "speakingfaces_table4.py", "measure", {})
+    models = reached(HOME / "speakingfaces_table4.py", "measure", modules)
     assert any(path.is_relative_to(HOUSE / "models") for path, _ in models)
 
 
-def test_table_4_is_read_to_its_end():
-    places = {name for path, name in reached(HOME / "speakingfaces_table4.py", "measure", {})}
+def test_table_4_is_read_to_its_end(modules):
+    places = {name for path, name in reached(HOME / "speakingfaces_table4.py", "measure", modules)}
     assert {"measure", "checkpoints", "pass_over", "summary", "bootstrap"} <= places
