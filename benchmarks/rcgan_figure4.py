@@ -96,9 +96,9 @@ def scores(one: Search, printed: float) -> dict[str, Measured | None]:
     for by, name in LABELS.items():
         best, values = found.best(by), getattr(found, by)
         drawn = found.taus[getattr(draws, by).argmax(1)]
-        told[f"best {name}, %"] = _measured(one, 100 * values[best], _percent(draws.interval(by, best)))
+        told[f"best {name}, %"] = _measured(one, 100 * values[best], _percent(draws.interval(found, by, best)))
         told[f"tau of the best {name}"] = _measured(one, found.taus[best], Interval(*np.quantile(drawn, ENDS).tolist()))
-    told[NAMES[4]] = _measured(one, 100 * found.accuracy[at], _percent(draws.interval("accuracy", at)))
+    told[NAMES[4]] = _measured(one, 100 * found.accuracy[at], _percent(draws.interval(found, "accuracy", at)))
     share = 100 * found.always_different
     told[NAMES[5]] = _measured(one, share, Interval(share, share), exact=True)
     return told
@@ -117,7 +117,7 @@ def figure(scale: str, one: Search) -> Figure:
     """Accuracy and F1 in % over the grid of thresholds, with intervals."""
     taus, curves = tuple(one.found.taus.tolist()), []
     for by, name in LABELS.items():
-        ends = [tuple((100 * end).tolist()) for end in np.quantile(getattr(one.draws, by), ENDS, axis=0)]
+        ends = [tuple((100 * end).tolist()) for end in one.draws.ends(one.found, by)]
         values = tuple((100 * getattr(one.found, by)).tolist())
         curves.append(Curve(name, taus, values, low=ends[0], high=ends[1]))
     return Figure(f"Same person below a threshold of {scale}", f"tau, {scale}", "%", tuple(curves))

@@ -128,6 +128,10 @@ def _table(table: Table, name: str) -> Iterator[str]:
     flags = "".join(f"<li>* {escape(flag)}</li>" for flag in table.flags)
     notes = "".join(f"<li>{escape(note)}</li>" for note in table.notes)
     yield f"<ul>{flags}{notes}</ul>" if flags or notes else ""
+    if table.commands:
+        todo = "".join(f"<li><code>{escape(command)}</code></li>" for command in table.commands)
+        told = f"Not measured yet; to measure: {len(table.commands)} commands"
+        yield f"<details><summary>{told}</summary><ol>{todo}</ol></details>"
     yield from (figure(drawn) for drawn in table.figures)
     yield from (_picture(one) for one in table.pictures)
     yield _controls(table)

@@ -199,9 +199,19 @@ class TauDraws:
     accuracy: NDArray[np.float64]
     f1: NDArray[np.float64]
 
-    def interval(self, by: str, at: int) -> Interval:
-        """95 % of `accuracy` or `f1` at one threshold."""
-        return Interval(*np.quantile(getattr(self, by)[:, at], ENDS).tolist())
+    def ends(self, found: TauSearch, by: str) -> NDArray[np.float64]:
+        """95 % of `accuracy` or `f1` at each threshold, (2, K), around what was found.
+
+        Draws hold fewer pairs of two people, since nobody is paired with a copy: their mean is moved to what was found.
+        """
+        drawn = getattr(self, by)
+        low, high = np.quantile(drawn, ENDS, axis=0) + getattr(found, by) - drawn.mean(0)
+        return np.asarray(np.clip([low, high], 0, 1), np.float64)
+
+    def interval(self, found: TauSearch, by: str, at: int) -> Interval:
+        """`ends` at one threshold."""
+        low, high = self.ends(found, by)[:, at]
+        return Interval(float(low), float(high))
 
 
 def tau_draws(found: Pairs, taus: NDArray[np.float64] = TAUS, seed: int = 0, resamples: int = RESAMPLES) -> TauDraws:
