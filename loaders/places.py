@@ -5,55 +5,25 @@ import re
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from . import answers
+from .answers import Answer, Fault, Span, fault_of
+
 if TYPE_CHECKING:
     from asyncio import Timeout
 
-CONNECT_SECONDS = 5
-SILENT_SECONDS = 8
-"""A connection that sends nothing for so long is given up."""
+    from .web import Web
+
 PIECE = 256 << 10
-REQUEST_SECONDS = 30.0
-SLOWEST = 10_000
-"""A request is given up that has brought less than so many bytes for every second after the first REQUEST_SECONDS."""
-EXTRAS = {"s3": "s3", "s3a": "s3", "http": "https", "https": "https", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs"}
-
-ABOVE_FOLDERS = {"NoSuchBucket": "bucket", "ContainerNotFound": "container", "FilesystemNotFound": "container"}
-"""What S3 and Azure say of what all folders of a place lie in, when it does not exist."""
-
-Span = tuple[int, int] | None
-"""First byte and size of what is asked for; None for the whole file."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Bytes as they came, and what the server says about the whole file: its size, and a tag of its content."""
-
-    data: bytes
-    total: int | None = None
-    tag: str = ""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Why there are no bytes; `again` when another try may help, after `wait` seconds if the server says so."""
-
-    text: str
-    again: bool
-    wait: float = 0.0
-    absent: bool = False
-    """Whether the file is not there."""
-    denied: bool = False
-    """Whether permission is what lacks."""
+EXTRAS = {"s3": "'facevox[s3]'", "s3a": "'facevox[s3]'", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs"}
 
 
 class Place:
-    """A folder that fsspec can reach, by its URL and the options of its filesystem (`storage_options`).
+    """A folder on a web server, or that fsspec can reach, by its URL and `storage_options`.
 
     A query in an http(s) URL, such as a signature, goes with every request. Words about a place never show query,
     user or password. The connection belongs to one process: after a fork, or unpickled, a place opens its own.
@@ -62,7 +32,7 @@ class Place:
     def __init__(self, url: str, options: Mapping[str, Any] | None = None) -> None:
         self.url, self.options = url, dict(options or {})
         self.base, self.headers = url, dict[str, str]()
-        self._of: tuple[int, _Opened] | None = None
+        self._of: tuple[int, Filesystem | Web] | None = None
 
     def __str__(self) -> str:
         return shown(self.url)
@@ -99,17 +69,24 @@ class Place:
         parts = urlsplit(self.base)
         return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{quote(name)}", fragment=""))
 
-    def opened(self) -> "_Opened":
+    def opened(self) -> "Filesystem | Web":
         """This process's connection. Raises ModuleNotFoundError naming the package that the place needs."""
         if self._of is None or self._of[0] != os.getpid():
             if self._of is not None:
                 _INHERITED.append(self._of[1])
-            self._of = os.getpid(), _Opened(self)
+            self._of = os.getpid(), self._open()
         return self._of[1]
+
+    def _open(self) -> "Filesystem | Web":
+        if self.protocol not in ("http", "https"):
+            return Filesystem(self)
+        from .web import Web
+
+        return Web(self.options, self.headers)
 
     def ask(self, name: str, span: Span) -> Answer | Fault:
         """One try to get a file, or a part of it; never raises for what the network or the server does."""
-        return self.opened().ask(name, span)
+        return self.opened().ask(self.file(name), span)
 
 
 def shown(url: str) -> str:
@@ -140,42 +117,35 @@ def local(path: str | Path, what: str) -> Path:
     return Path(path)
 
 
-_INHERITED: "list[_Opened]" = []
+_INHERITED: "list[Filesystem | Web]" = []
 """Of the process that forked this one; let go of, they would wait a second for a loop that does not run here."""
 
 
-class _Opened:
-    """One process's filesystem for a place."""
+class Filesystem:
+    """One process's fsspec filesystem for a place."""
 
     def __init__(self, place: Place) -> None:
         import fsspec
         from fsspec.asyn import AsyncFileSystem
 
-        self.place, options, protocol = place, dict(place.options), place.protocol
+        options, protocol = dict(place.options), place.protocol
         if protocol in ("s3", "s3a"):
             # All tries are counted in one place: botocore's and s3fs's own would multiply with ours.
             options["config_kwargs"] = {"retries": {"total_max_attempts": 1}, **options.get("config_kwargs", {})}
         try:
             self.fs, _ = fsspec.core.url_to_fs(place.base, skip_instance_cache=True, **options)
         except ImportError as error:
-            extra = EXTRAS.get(protocol, "")
-            wanted = f"'facevox[{extra}]'" if extra in ("s3", "https") else extra or f"what fsspec asks for ({error})"
-            raise ModuleNotFoundError(f"{place}: not installed; pip install {wanted}", name=extra or protocol) from None
-        self.kind = "s3" if protocol in ("s3", "s3a") else "http" if protocol in ("http", "https") else "other"
+            wanted = EXTRAS.get(protocol) or f"what fsspec asks for ({error})"
+            raise ModuleNotFoundError(f"{place}: not installed; pip install {wanted}", name=protocol) from None
+        self.on_s3 = protocol in ("s3", "s3a")
         self.one_at_a_time = None if isinstance(self.fs, AsyncFileSystem) else threading.Lock()
-        if self.kind == "s3":
+        if self.on_s3:
             self.fs.retries = 1
-        if self.kind != "other":
             self._run(lambda _: self.fs.set_session())
 
-    def ask(self, name: str, span: Span) -> Answer | Fault:
-        url = self.place.file(name)
-        if self.kind == "http":
-            found = self._run(partial(_over_http, self.fs, url, span, self.place.headers))
-        elif self.kind == "s3":
-            found = self._run(partial(_over_s3, self.fs, url, span))
-        else:
-            found = self._other(url, span)
+    def ask(self, url: str, span: Span) -> Answer | Fault:
+        """One try to get a file, or a part of it; never raises for what the network or the server does."""
+        found = self._run(partial(_over_s3, self.fs, url, span)) if self.on_s3 else self._other(url, span)
         if isinstance(found, (Answer, Fault)):
             return found
         if isinstance(found, bytes):
@@ -193,10 +163,10 @@ class _Opened:
         async def caught() -> Any:
             # In a list: `sync` would raise an exception that it is given alone.
             try:
-                async with timeout(REQUEST_SECONDS) as limit:
+                async with timeout(answers.REQUEST_SECONDS) as limit:
                     return await gather(ask(limit), return_exceptions=True)
             except TimeoutError:
-                return [Fault(f"slower than {SLOWEST:,} bytes/s for more than {REQUEST_SECONDS:g} s", True)]
+                return [answers.too_slow()]
 
         return sync(self.fs.loop, caught)[0]
 
@@ -235,7 +205,7 @@ async def _received(pieces: AsyncIterator[bytes], span: Span, limit: "Timeout") 
     data, begun = bytearray(), _in(0)
     async for piece in pieces:
         data += piece
-        limit.reschedule(begun + REQUEST_SECONDS + len(data) / SLOWEST)
+        limit.reschedule(begun + answers.REQUEST_SECONDS + len(data) / answers.SLOWEST)
         if span and len(data) > span[1]:
             break
     return bytes(data)
@@ -244,51 +214,9 @@ async def _received(pieces: AsyncIterator[bytes], span: Span, limit: "Timeout") 
 async def _over_other(fs: Any, path: str, first: int | None, end: int | None, limit: "Timeout") -> bytes:
     # Nothing is seen of the bytes on their way: a whole file, of which no size is known, has no limit.
     size = None if first is None or end is None else end - first
-    limit.reschedule(None if size is None else _in(REQUEST_SECONDS + size / SLOWEST))
+    limit.reschedule(None if size is None else _in(answers.REQUEST_SECONDS + size / answers.SLOWEST))
     data: bytes = await fs._cat_file(path, start=first, end=end)
     return data
-
-
-async def _over_http(fs: Any, url: str, span: Span, more: Mapping[str, str], limit: "Timeout") -> Answer | Fault:
-    from aiohttp import ClientTimeout
-
-    kwargs = {"timeout": ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS), **fs.kwargs}
-    kwargs["headers"] = {"Accept-Encoding": "identity", **more, **kwargs.get("headers", {})}
-    if span:
-        kwargs["headers"]["Range"] = f"bytes={span[0]}-{sum(span) - 1}"
-    session = await fs.set_session()
-    async with session.get(fs.encode_url(url), **kwargs) as answer:
-        if fault := _refused(answer.status, answer.headers.get("Retry-After", "")):
-            return fault
-        total, said = answer.content_length, answer.headers.get("Content-Range", "")
-        if span:
-            place = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", said)
-            if answer.status == 200:
-                return Fault("the server sent the whole file; facevox needs one that serves byte ranges", True)
-            if not place:
-                return Fault("the server did not say which bytes it sent", True)
-            if (int(place[1]), int(place[2])) != (span[0], sum(span) - 1):
-                return Fault(f"the server sent bytes {place[1]}-{place[2]} instead", True)
-            total = int(place[3]) if place[3] != "*" else None
-        data = await _received(answer.content.iter_any(), span, limit)
-        if len(data) != (span[1] if span else answer.content_length or len(data)):
-            return Fault(f"{len(data):,} bytes came instead of {span[1] if span else answer.content_length:,}", True)
-        tag = answer.headers.get("ETag", "")
-        return Answer(data, total, "" if tag.startswith("W/") else tag)
-
-
-def _refused(status: int, after: str) -> Fault | None:
-    """What a status means; None for one that brings bytes."""
-    if status in (200, 206):
-        return None
-    if status in (404, 410):
-        return Fault(f"HTTP {status}: it is not there", False, absent=True)
-    if status in (401, 403):
-        return Fault(f"HTTP {status}: no permission; give the place its credentials", False, denied=True)
-    if status == 416:
-        return Fault("HTTP 416: it ends before the bytes asked for, so it is cut short or was changed", False)
-    wait = float(after) if after.isdecimal() else 0.0
-    return Fault(f"HTTP {status}", status in (408, 425, 429) or status >= 500, wait)
 
 
 async def _over_s3(fs: Any, url: str, span: Span, limit: "Timeout") -> Answer | Fault:
@@ -307,31 +235,6 @@ async def _over_s3(fs: Any, url: str, span: Span, limit: "Timeout") -> Answer | 
     if len(data) != size:
         return Fault(f"{len(data):,} bytes came instead of {size:,}", True)
     return Answer(data, total, answer.get("ETag", ""))
-
-
-def fault_of(error: BaseException) -> Fault:
-    """What an exception of a filesystem means, in words that cannot hold a secret: its kind and its code."""
-    cause = error.__cause__ or error
-    response = getattr(cause, "response", None)
-    told = response.get("Error", {}).get("Code", "") if isinstance(response, dict) else ""
-    told = told or str(getattr(cause, "error_code", None) or "")
-    code = f" {told}" if re.fullmatch(r"[A-Za-z0-9.]{1,40}", told) else ""
-    if told in ABOVE_FOLDERS:
-        advice = "check its name and the endpoint, or make it first"
-        return Fault(f"the {ABOVE_FOLDERS[told]} is not there ({told}); {advice}", False)
-    if isinstance(error, FileNotFoundError):
-        return Fault(f"it is not there{code}", False, absent=True)
-    if fault := _refused(getattr(response, "status_code", 200), ""):
-        return fault
-    name = type(error).__name__
-    if isinstance(error, PermissionError) or "Credentials" in name:
-        return Fault(f"no permission ({name}{code}); give the place its credentials", False, denied=True)
-    if "InvalidRange" in told:
-        return Fault("it ends before the bytes asked for, so it is cut short or was changed", False)
-    if isinstance(error, TimeoutError):
-        return Fault(f"no answer within {SILENT_SECONDS} s", True)
-    why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else ""
-    return Fault(f"{name}{code}{': ' + why if why else ''}", True)
 
 
 def outcome(act: Callable[[], Any]) -> Answer | Fault:

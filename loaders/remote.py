@@ -16,8 +16,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from .answers import Answer, Fault
 from .arrow_buffers import as_numpy
-from .places import Answer, Fault, Place, shown
+from .places import Place, shown
 from .range_cache import RangeCache
 from .retries import tried
 from .shards import SHARD_NAME, FolderError, Parts, Range, Request, Shards

@@ -13,8 +13,9 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
+from .answers import Answer, Fault
 from .durable import write_bytes
-from .places import Answer, Fault, Place, shown
+from .places import Place, shown
 from .range_cache import CacheOptions
 from .retries import tried
 from .shards import FolderError, file_sha256

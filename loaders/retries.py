@@ -6,7 +6,7 @@ import time
 import zlib
 from collections.abc import Callable
 
-from .places import Answer, Fault
+from .answers import Answer, Fault
 from .shards import FolderError
 
 TRIES = 8

@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
+from .answers import Answer, Fault
 from .folder import Folder
-from .places import Answer, Fault, Place, outcome
+from .places import Filesystem, Place, outcome
 from .range_cache import CacheOptions
 from .remote import ask_span
 from .remote_tables import SUMS
@@ -81,7 +82,7 @@ class RemoteFiles:
 
     def strangers(self, names: Collection[str]) -> list[str] | None:
         opened = self.place.opened()
-        if opened.kind == "http":
+        if not isinstance(opened, Filesystem):
             return None
         root = str(opened.fs._strip_protocol(self.place.base)).rstrip("/") + "/"
         opened.fs.invalidate_cache()

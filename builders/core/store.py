@@ -11,9 +11,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from ...loaders.answers import Answer, Fault
 from ...loaders.durable import PART, write_bytes
 from ...loaders.folder import FolderError
-from ...loaders.places import Answer, Fault, Place, outcome, place_of
+from ...loaders.places import Filesystem, Place, outcome, place_of
 from ...loaders.range_cache import default_folder
 from ...loaders.remote_tables import SUMS
 from ...loaders.retries import tried
@@ -168,7 +169,10 @@ class Store:
 
     @property
     def _fs(self) -> Any:
-        return self.place.opened().fs
+        opened = self.place.opened()
+        if not isinstance(opened, Filesystem):
+            raise FolderError(f"{self}: a web server can only be read from. Build to a folder, or to s3://bucket/O")
+        return opened.fs
 
     def _done(self, name: str, act: Any, patience: float | None = None) -> Any:
         """The outcome of something done to the place, tried as often as reading is."""

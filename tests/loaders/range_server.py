@@ -2,9 +2,11 @@
 
 Options: latency (seconds a request), rate (bytes a second over all connections, 0 for no limit), and the parts of the
 requests for shards that meet each fault of FAULTS; `seed` of these; `tables` whether they meet requests for tables too;
+`onward`: where every request is sent on to;
 `silent`: requests for shards are never answered; `trickle`: bytes of shards come one by one, so many seconds apart.
 Prints its address, serves until its standard input ends.
-GET /_stats is the counts since the last call: requests, bytes, faults by name, and the most requests at once.
+GET /_stats is the counts since the last call: requests, those with credentials, bytes, faults by name, and the most
+requests at once.
 """
 
 import json
@@ -30,12 +32,13 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/_stats":
             with server.lock:
                 body = json.dumps(server.counts).encode()
-                server.counts = {"requests": 0, "bytes": 0, "at_once": 0}
+                server.counts = {"requests": 0, "authorized": 0, "bytes": 0, "at_once": 0}
             self.reply(200, body)
             return
         with server.lock:
             server.under_way += 1
             server.counts["requests"] += 1
+            server.counts["authorized"] += "Authorization" in self.headers
             server.counts["at_once"] = max(server.counts["at_once"], server.under_way)
             fault = self.fault()
         try:
@@ -67,6 +70,9 @@ class Handler(BaseHTTPRequestHandler):
     def serve(self, fault):
         server = self.server
         file = (server.root / self.path.split("?")[0].lstrip("/")).resolve()
+        if onward := server.options.get("onward"):
+            self.reply(302, Location=onward + self.path)
+            return
         if fault == "silent":
             time.sleep(3600)
         if fault in ("error500", "busy429"):
@@ -142,7 +148,7 @@ class Server(ThreadingHTTPServer):
 def main(root, options):
     server = Server(("127.0.0.1", 0), Handler)
     server.root, server.options, server.lock = Path(root).resolve(), options, threading.Lock()
-    server.counts, server.under_way, server.free = {"requests": 0, "bytes": 0, "at_once": 0}, 0, 0.0
+    server.counts, server.under_way, server.free = {"requests": 0, "authorized": 0, "bytes": 0, "at_once": 0}, 0, 0.0
     server.dice = random.Random(options.get("seed", 0))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)

@@ -13,9 +13,9 @@ import facevox
 import numpy as np
 import pyarrow.compute as pc
 import pytest
+from facevox.loaders.answers import fault_of
 from facevox.loaders.folder import Folder, FolderError
 from facevox.loaders.huggingface import load_dataset
-from facevox.loaders.places import fault_of
 from facevox.loaders.range_cache import CacheOptions
 from facevox.loaders.stream import Stream, StreamOptions
 
@@ -210,7 +210,7 @@ def test_datasets_cannot_stream_a_tar_from_elsewhere(built):
 
 
 def test_a_silent_server_is_an_error_in_seconds(built, serving, monkeypatch):
-    monkeypatch.setattr("facevox.loaders.places.SILENT_SECONDS", 0.3)
+    monkeypatch.setattr("facevox.loaders.answers.SILENT_SECONDS", 0.3)
     monkeypatch.setattr("facevox.loaders.retries.PATIENCE", 0.5)
     with serving(built["tar"].path, silent=True) as server:
         stream = Stream(server.url, "utterances", "train", StreamOptions(fields=("mic1.flac",)))
@@ -220,7 +220,7 @@ def test_a_silent_server_is_an_error_in_seconds(built, serving, monkeypatch):
 
 @pytest.mark.parametrize("protocol", ["http", "s3"])
 def test_a_server_that_trickles_is_an_error_in_seconds(built, serving, monkeypatch, protocol):
-    monkeypatch.setattr("facevox.loaders.places.REQUEST_SECONDS", 1.0)
+    monkeypatch.setattr("facevox.loaders.answers.REQUEST_SECONDS", 1.0)
     monkeypatch.setattr("facevox.loaders.retries.PATIENCE", 0.1)
     above = built["tar"].path.parent
     with serving(above.parent, trickle=0.05) as server:
@@ -256,15 +256,16 @@ def test_opening_a_hub_folder_is_tried_again(short_waits, built, serving, monkey
 
 
 def test_a_forked_worker_does_not_close_what_its_parent_opened(built, serving, monkeypatch):
-    from fsspec.implementations.http import HTTPFileSystem
+    from s3fs import S3FileSystem
 
-    with serving(built["tar"].path) as server:
+    above = built["tar"].path.parent
+    with serving(above.parent) as server:
         closed = []
         # Or the child would look through, and so copy, all that the tests before have left in memory.
         gc.freeze()
-        monkeypatch.setattr(HTTPFileSystem, "close_session", staticmethod(lambda *_: closed.append(os.getpid())))
-        place = Folder(server.url).place
-        place.ask("checksums.sha256", None)
+        monkeypatch.setattr(S3FileSystem, "close_session", staticmethod(lambda *_: closed.append(os.getpid())))
+        options = {"endpoint_url": server.url, "key": "AKIAFAKE", "secret": "hush-hush"}
+        place = Folder(f"s3://{above.name}/O", options).place
         read, write = os.pipe()
         if not (child := os.fork()):
             place.opened()
@@ -275,6 +276,25 @@ def test_a_forked_worker_does_not_close_what_its_parent_opened(built, serving, m
         assert os.read(read, 9) == b"kept"
         os.close(read), os.close(write)
         gc.unfreeze()
+
+
+def test_a_parent_reads_on_after_its_worker_read_from_the_same_server(built, serving):
+    with serving(built["tar"].path) as server:
+        place = Folder(server.url).place
+        before = place.ask("checksums.sha256", (0, 64))
+        if not (child := os.fork()):
+            os._exit(0 if place.ask("checksums.sha256", (0, 64)) == before else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert place.ask("checksums.sha256", (0, 64)) == before
+
+
+def test_a_server_may_send_readers_on(built, serving):
+    with serving(built["tar"].path) as server, serving(built["tar"].path, onward=server.url) as first:
+        folder = Folder(first.url, {"headers": {"Authorization": "Bearer s3cret"}})
+        assert len(taken(Stream(folder, "utterances", "train", READ))) == 8
+        assert first.stats()["authorized"] and not server.stats()["authorized"]
+        with pytest.raises(ValueError, match="storage option 'timeout' of a web server: expected headers"):
+            Folder(first.url, {"timeout": 3})
 
 
 def test_many_threads_share_one_pool():

@@ -9,7 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from facevox.loaders.places import Answer, Fault, Place, place_of
+from facevox.loaders.answers import Answer, Fault
+from facevox.loaders.places import Place, place_of
 from facevox.loaders.remote import GAP_SHARE, LARGEST_REQUEST, joined
 from facevox.loaders.retries import PATIENCE, TRIES, tried
 from facevox.loaders.shards import FolderError
