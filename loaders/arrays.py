@@ -2,6 +2,7 @@
 
 import io
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,14 @@ def encode_array(values: NDArray[Any]) -> bytes:
     out = io.BytesIO()
     plain = np.ascontiguousarray(values, values.dtype.newbyteorder("<")).reshape(values.shape)
     np.lib.format.write_array(out, plain, (1, 0), allow_pickle=False)
+    return out.getvalue()
+
+
+@lru_cache(maxsize=256)
+def array_header(dtype: str, shape: tuple[int, ...]) -> bytes:
+    """What `encode_array` writes before the numbers; `dtype` as in "<i2"."""
+    out = io.BytesIO()
+    np.lib.format.write_array_header_1_0(out, {"descr": dtype, "fortran_order": False, "shape": shape})
     return out.getvalue()
 
 

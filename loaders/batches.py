@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, default_convert, get_worker_info
 
 from .arrow_buffers import as_arrow
+from .decoded_copies import Copy, of_picture, of_sound
 from .folder import Folder, Frames, decode_member, member_ranges, wanted_frames
 from .members import Members
 from .palette import heat_index
 from .remote import Source, open_shards
 from .shards import FolderError, Parts, Range, Request
-from .sound_window import decode_middle, decode_window
+from .sound_window import decode_part
 
 Inputs = Callable[[Any], Any]
 
@@ -115,8 +116,10 @@ class Wanted:
     ranges: dict[str, list[Range]]
     warped: bool
     """Whether `visual.webp` is to be warped to the thermal frame."""
-    place: float | None = None
+    place: float | None
     """Where in its sounds a part is to begin, 0 to 1; None for the middle."""
+    copies: Mapping[str, Copy]
+    """The decoded copies that are read in place of members."""
 
 
 class Reader(Protocol):
@@ -169,6 +172,7 @@ class SampleReader:
         self.options = options
         self.facts = table.drop_columns(["config", "split", "shard", "row", "fields"])
         self.members = Members(str(folder), table, options.fields)
+        self.rates = table["sample_rate"].to_numpy() if "sample_rate" in table.column_names else None
 
     def request(self, rows: NDArray[np.int64], places: NDArray[np.float64] | None = None) -> Request:
         """All byte ranges of some rows at once, to be read shard by shard in file order.
@@ -194,9 +198,29 @@ class SampleReader:
         stored = self.members.entry(row, "aligned.webp") if warped else None
         if stored is not None:
             # Kept by the build where the matrices do not reproduce the release's aligned frames.
-            entries = [{**stored, "name": "visual.webp"} if e["name"] == "visual.webp" else e for e in entries]
+            instead = {**stored, "name": "visual.webp", "member": "aligned.webp"}
+            entries = [instead if e["name"] == "visual.webp" else e for e in entries]
         ranges = {entry["name"]: member_ranges(entry, self.options.frames) for entry in entries}
-        return Wanted(row, self.members.shard_name(row), entries, ranges, warped and stored is None, place)
+        copies = self._copies(row, entries, place) if self.options.decode else {}
+        ranges |= {name: [copy.range] for name, copy in copies.items()}
+        return Wanted(row, self.members.shard_name(row), entries, ranges, warped and stored is None, place, copies)
+
+    def _copies(self, row: int, entries: list[dict[str, Any]], place: float | None) -> dict[str, Copy]:
+        """What is stored decoded of the wanted sounds and pictures. Raises FolderError for one of another size."""
+        found: dict[str, Copy] = {}
+        for entry in entries:
+            name = entry["name"]
+            if (copy := self.members.copy(row, entry.get("member", name))) is None:
+                continue
+            try:
+                if not _is_sound(name):
+                    found[name] = of_picture(entry, copy)
+                elif self.rates is not None and self.rates[row] > 0:
+                    found[name] = of_sound(copy, int(self.rates[row]), self.options.sound_seconds, place)
+            except ValueError as error:
+                key = self.facts["key"][row].as_py()
+                raise FolderError(f"{self.members.folder}: {key}.{name}: {error}. Run `facevox verify`") from None
+        return found
 
     def _sample(self, wanted: Wanted, facts: dict[str, Any], parts: Mapping[Range, memoryview]) -> dict[str, Any]:
         key, identity = facts.pop("key"), facts.pop("identity")
@@ -205,7 +229,7 @@ class SampleReader:
             name = entry["name"]
             data = [parts[place] for place in wanted.ranges[name]]
             try:
-                sample[name] = self._decoded(entry, data, wanted.place) if self.options.decode else _raw(entry, data)
+                sample[name] = self._decoded(entry, data, wanted) if self.options.decode else _raw(entry, data)
             except ValueError as error:
                 where = f"{self.members.folder}/{wanted.shard}: {key}.{name}"
                 raise FolderError(f"{where}: {error}. Run `facevox verify` on the folder") from None
@@ -217,11 +241,19 @@ class SampleReader:
             sample["visual.webp"] = aligned(sample["visual.webp"], numbers, facts, size, key)
         return sample
 
-    def _decoded(self, entry: Mapping[str, Any], data: Sequence[memoryview], place: float | None) -> Any:
-        if (seconds := self.options.sound_seconds) and entry["name"].endswith((".flac", ".wav")):
-            return decode_middle(data[0], seconds) if place is None else decode_window(data[0], seconds, place)
-        array = decode_member(entry, data, self.options.threads)
-        return heat_index(array) if entry["name"] == "thermal.webp" and self.options.thermal == "index" else array
+    def _decoded(self, entry: Mapping[str, Any], data: Sequence[memoryview], wanted: Wanted) -> Any:
+        name, copy = entry["name"], wanted.copies.get(entry["name"])
+        if copy is not None:
+            array = copy.values(data[0])
+        elif (seconds := self.options.sound_seconds) and _is_sound(name):
+            return decode_part(data[0], seconds, wanted.place)
+        else:
+            array = decode_member(entry, data, self.options.threads)
+        return heat_index(array) if name == "thermal.webp" and self.options.thermal == "index" else array
+
+
+def _is_sound(name: str) -> bool:
+    return name.endswith((".flac", ".wav"))
 
 
 def _raw(entry: Mapping[str, Any], data: Sequence[memoryview]) -> Any:

@@ -8,11 +8,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from .arrow_buffers import as_numpy
+from .sample import copy_name
 from .shards import FolderError
 
 
 class Members:
     """The `fields` column of some index rows, opened up: Arrow buffers seen as numpy arrays.
+
+    Without `fields` all are wanted but decoded copies.
 
     Raises FolderError when a wanted field is missing in any of the rows, naming it and what there is.
     """
@@ -50,7 +53,10 @@ class Members:
                 raise FolderError(
                     f"{self.folder}: {lacking}; there is: {', '.join(self._field)}. Choose those, or build it in"
                 )
-        return set(range(len(self._field))) if fields is None else {self._field.index(name) for name in fields}
+        if fields is not None:
+            return {self._field.index(name) for name in fields}
+        copies = {copy_name(name) for name in self._field}
+        return {code for code, name in enumerate(self._field) if name not in copies}
 
     def shard_name(self, row: int) -> str:
         """The shard of a row, relative to the folder."""
@@ -68,6 +74,10 @@ class Members:
             if self._field[self._kind[at]] == name:
                 return self._entry(at)
         return None
+
+    def copy(self, row: int, name: str) -> dict[str, Any] | None:
+        """The decoded copy of a member of a row; None where the build made none."""
+        return self.entry(row, copy_name(name)) if copy_name(name) in self._field else None
 
     def _entry(self, at: int) -> dict[str, Any]:
         first, last = self._frame_start[at], self._frame_start[at + 1]

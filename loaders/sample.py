@@ -17,6 +17,12 @@ ARRAY = ".array"
 
 Under its usual name `datasets` would decode it out of a tar, not out of Parquet, and lose its shape on the way."""
 
+
+def copy_name(name: str) -> str:
+    """The field that holds what a sound or picture decodes to, where a build was asked for such copies."""
+    return f"{name}{ARRAY}"
+
+
 FIELD_ENTRY = pa.struct(
     [
         ("name", pa.string()),

@@ -1,7 +1,6 @@
 """A part of a sound, without decoding the rest of it."""
 
 import io
-from collections.abc import Callable
 
 import numpy as np
 import soundfile
@@ -10,40 +9,28 @@ from numpy.typing import NDArray
 from .media import MAX_AUDIO_SAMPLES, check_wav
 
 Samples = NDArray[np.int16]
-Window = Callable[[int, int], tuple[int, int]]
-"""From samples and rate in Hz: which sample is the first wanted, and how many."""
 
 
-def decode_middle(data: bytes | memoryview, seconds: float) -> Samples:
-    """So many seconds (in whole samples) from the middle of a 16-bit WAV or FLAC, all of it where it is shorter.
+def part_of(samples: int, rate: int, seconds: float, place: float | None) -> tuple[int, int]:
+    """Which of so many samples at `rate` Hz is the first wanted, and how many: `seconds`, all where there are fewer.
 
-    (samples,) or (samples, channels) int16: from number n // 2 - count // 2 on, of n. Raises ValueError for damage in
-    what is decoded, another sample format, or more than MAX_AUDIO_SAMPLES values.
+    From the middle, n // 2 - count // 2, or from a `place` of 0 (the first possible) up to, but not, 1, all places
+    equally likely.
     """
-
-    def window(samples: int, rate: int) -> tuple[int, int]:
-        count = min(round(seconds * rate), samples)
-        return samples // 2 - count // 2, count
-
-    return _part(data, window)
+    count = min(round(seconds * rate), samples)
+    return samples // 2 - count // 2 if place is None else int(place * (samples - count + 1)), count
 
 
-def decode_window(data: bytes | memoryview, seconds: float, place: float) -> Samples:
-    """As decode_middle, from a place of 0 (the first possible) up to, but not, 1 (all places are equally likely)."""
+def decode_part(data: bytes | memoryview, seconds: float, place: float | None = None) -> Samples:
+    """A part of a 16-bit WAV or FLAC, as part_of counts it: (samples,) or (samples, channels) int16.
 
-    def window(samples: int, rate: int) -> tuple[int, int]:
-        count = min(round(seconds * rate), samples)
-        return int(place * (samples - count + 1)), count
-
-    return _part(data, window)
-
-
-def _part(data: bytes | memoryview, window: Window) -> Samples:
+    Raises ValueError for damage in what is decoded, another sample format, or more than MAX_AUDIO_SAMPLES values.
+    """
     if bytes(data[:4]) == b"RIFF":
         check_wav(data)
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as sound:
-            first, count = window(sound.frames, sound.samplerate)
+            first, count = part_of(sound.frames, sound.samplerate, seconds, place)
             if sound.subtype != "PCM_16" or count * sound.channels > MAX_AUDIO_SAMPLES:
                 raise ValueError(
                     f"{count:,} samples of {sound.channels} channels stored as {sound.subtype}: expected PCM_16 and at "

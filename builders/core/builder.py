@@ -14,6 +14,7 @@ import pyarrow as pa
 from ...loaders.names import nearest
 from ...loaders.sample import Config, Sample
 from .decisions import VERDICTS, Decision
+from .decoded_copies import times, with_copies
 from .raw import Folder
 from .source_files import SourceFiles
 from .stage import Clock, Rejection
@@ -47,6 +48,13 @@ class ReleaseOptions:
 
     subjects: str = field(default="", metadata={"help": "only these people, as in 1-5,17 (default: all)"})
     limit: int = field(default=0, metadata={"help": "at most this many samples per config and split (0: all)"})
+    decoded: bool = field(
+        default=False,
+        metadata={
+            "help": "store what every sound and still picture decodes to beside it; readers take that instead: several "
+            "times the disk, and training on small samples no longer waits for decoding"
+        },
+    )
 
     def settled(self) -> "ReleaseOptions":
         """The same options with the content of the files they name: workers must not read those anew."""
@@ -54,7 +62,9 @@ class ReleaseOptions:
 
     def as_dict(self) -> dict[str, Any]:
         """What the plan's digest covers; where an option names a file, its content must stand here."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        told = {f.name: getattr(self, f.name) for f in fields(self)}
+        # Folders that were planned before there were copies can still be resumed.
+        return told if self.decoded else {name: value for name, value in told.items() if name != "decoded"}
 
 
 @dataclass(frozen=True)
@@ -78,7 +88,7 @@ class Builder(ABC):
     licence: ClassVar[str]
     tags: ClassVar[tuple[str, ...]]
     person_facts: ClassVar[tuple[str, ...]]
-    configs: ClassVar[tuple[Config, ...]]
+    configs: tuple[Config, ...]
     verdicts: ClassVar[Mapping[str, Mapping[str, int]]] = {}
     """Fact that sums up artifacts -> the facts with our verdicts on each, and their bits; people's word comes first."""
     tables: ClassVar[tuple[AddedTable, ...]] = ()
@@ -86,6 +96,8 @@ class Builder(ABC):
 
     def __init__(self, options: ReleaseOptions) -> None:
         self.options = options
+        if options.decoded:
+            self.configs = tuple(with_copies(config) for config in self.configs)
 
     def config(self, name: str) -> Config:
         """The configuration of that name. Raises ValueError naming the nearest one."""
@@ -136,8 +148,13 @@ class Builder(ABC):
         return can
 
     def expected_bytes(self, unit: Unit) -> float:
-        """What a unit will take on disk, generously: added up before a build starts."""
+        """What a unit will take on disk, generously and without decoded copies."""
         return unit.size
+
+    def disk_bytes(self, unit: Unit) -> float:
+        """What a unit will take on disk, generously: added up before a build starts."""
+        expected = self.expected_bytes(unit)
+        return expected * (1 + times(self.config(unit.config))) if self.options.decoded else expected
 
     def notes(self) -> list[str]:
         """What a reader of the card must not miss about these options, such as lossy media."""

@@ -92,7 +92,7 @@ def clear_parts(out: Path) -> None:
 
 def check_space(out: Path, units: Sequence[Unit], builder: Builder) -> None:
     """Raise OSError before a build that cannot fit its disk."""
-    needed = int(sum(builder.expected_bytes(unit) for unit in units)) + SPARE_BYTES
+    needed = int(sum(builder.disk_bytes(unit) for unit in units)) + SPARE_BYTES
     free = shutil.disk_usage(out).free
     if units and needed > free:
         raise OSError(

@@ -130,8 +130,9 @@ def reconcile(
     folder = place or path.parent.parent
     if (before := old["options"].get("dataset")) != new.options.get("dataset"):
         raise FolderError(f"{folder} holds {before}, not {new.options.get('dataset')}. Choose another output folder")
-    if changed := [name for name in new.options if new.options[name] != old["options"].get(name)]:
-        was = ", ".join(f"{name} was {old['options'].get(name)!r}, now {new.options[name]!r}" for name in changed)
+    names = dict.fromkeys([*new.options, *old["options"]])
+    if changed := [name for name in names if new.options.get(name) != old["options"].get(name)]:
+        was = ", ".join(f"{name} was {old['options'].get(name)!r}, now {new.options.get(name)!r}" for name in changed)
         raise FolderError(f"{folder} was built with other options: {was}. Use the old value, or another output folder")
     if old["digest"] == new.digest():
         return new

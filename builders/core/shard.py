@@ -18,6 +18,7 @@ from ...loaders.media import clip_layout, picture_size
 from ...loaders.memory import peak_memory
 from ...loaders.sample import SPLITS, Config, Sample, check_key
 from .builder import Builder, ReleaseOptions, Unit, find
+from .decoded_copies import copied
 from .plan import ShardSpec
 from .raw import Folder, open_raw
 from .review import applied, in_force, left_out
@@ -191,6 +192,9 @@ def _items(builder: Builder, raw: Folder, unit: Unit, clock: Clock) -> list[Inde
     items = [applied(item, unit, config, builder.verdicts) for item in builder.read(raw, unit, clock)]
     if not items:
         raise ValueError("the unit gave no sample")
+    if builder.options.decoded:
+        with clock("decoded"):
+            items = [item if isinstance(item, Rejection) else copied(item, config) for item in items]
     _check([item for item in items if isinstance(item, Sample)], unit, config)
     return [item if isinstance(item, Rejection) else _indexed(item, unit, config) for item in items]
 

@@ -22,8 +22,9 @@ from facevox.builders.population.voices import RATE, speak
 from facevox.builders.stages.hq_options import HqVoxCelebOptions
 from facevox.builders.stages.hq_release import face_place
 from facevox.builders.stages.voices import FEATURES
-from facevox.loaders.arrays import decode_array
+from facevox.loaders.arrays import decode_array, encode_array
 from facevox.loaders.folder import Folder, FolderError
+from facevox.loaders.stream import Stream, StreamOptions
 from facevox.loaders.verify import check
 from facevox.models.core.sound import SF2F
 from facevox.models.core.voice_features import voice_features
@@ -274,6 +275,39 @@ def test_two_workers_zips_and_a_broken_off_build_give_the_same_bytes(built_hq, f
         sidecar.unlink()
     (tmp_path / "broken" / "checksums.sha256").unlink()
     assert tree(build(raw, tmp_path / "broken").path) == tree(built_hq.path)
+
+
+def test_decoded_copies_are_read_in_place_of_faces_and_voices(raw, built_hq, tmp_path):
+    folder = build(raw, tmp_path / "out", features="", decoded=True)
+    compared = 0
+    for config, field in (("faces", "masked.jpg"), ("voices", "voice.flac")):
+        for split in folder.splits(config):
+            options = StreamOptions(
+                fields=(field,), batch_size=1, where="mel_source == 'computed'" * (config == "voices")
+            )
+            for one, other in zip(
+                Stream(folder, config, split, options), Stream(built_hq, config, split, options), strict=True
+            ):
+                assert one["__key__"] == other["__key__"] and np.array_equal(one[field], other[field])
+                (row,) = [row for row in folder.rows(one["__key__"][0]) if row["config"] == config]
+                names = [entry["name"] for entry in row["fields"]]
+                assert f"{field}.array" in names
+                compared += 1
+    assert compared > 8
+    sample = next(iter(facevox.load_dataset(folder.path, "faces", "train", streaming=True)))
+    assert np.array_equal(sample["masked.jpg.array"], np.asarray(sample["masked.jpg"]))
+    assert check(folder.path).problems == []
+
+
+def test_a_decoded_copy_that_is_no_picture_of_its_size_is_told(raw, tmp_path):
+    folder = build(raw, tmp_path / "out", features="", decoded=True)
+    row = next(row for row in folder.index.to_pylist() if row["config"] == "faces")
+    entry = next(entry for entry in row["fields"] if entry["name"] == "masked.jpg.array")
+    with (tmp_path / "out" / row["shard"]).open("rb+") as shard:
+        shard.seek(entry["offset"])
+        shard.write(encode_array(np.zeros((3, 2, 3), np.uint8))[:128])
+    with pytest.raises(FolderError, match=r"masked\.jpg: its decoded copy is no array .* Run `facevox verify`"):
+        list(Stream(folder, "faces", row["split"], StreamOptions(fields=("masked.jpg",))))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from facevox.loaders.media import encode_flac
 from facevox.loaders.sample import FIELD_ENTRY
-from facevox.loaders.sound_window import decode_middle
+from facevox.loaders.sound_window import decode_part
 from facevox.loaders.stream import Stream, StreamOptions
 
 SMALL = 64
@@ -94,15 +94,15 @@ def test_the_middle_of_a_sound_is_that_of_the_whole(seconds):
     whole = np.random.default_rng(1).integers(-3000, 3000, 16_001).astype(np.int16)
     count = min(round(seconds * 16_000), len(whole))
     start = len(whole) // 2 - count // 2
-    assert np.array_equal(decode_middle(encode_flac(whole, 16_000), seconds), whole[start : start + count])
+    assert np.array_equal(decode_part(encode_flac(whole, 16_000), seconds), whole[start : start + count])
 
 
 def test_damage_in_the_middle_of_a_sound_is_an_error():
     data = bytearray(encode_flac(np.random.default_rng(1).integers(-3000, 3000, 64_000).astype(np.int16), 16_000))
     with pytest.raises(ValueError, match="not a readable sound"):
-        decode_middle(bytes(data[:30]), 0.1)
+        decode_part(bytes(data[:30]), 0.1)
     with pytest.raises(ValueError, match=r"sound|Sound"):
-        decode_middle(bytes(data[: len(data) // 3]), 0.1)
+        decode_part(bytes(data[: len(data) // 3]), 0.1)
 
 
 def test_threads_and_shared_batches_give_the_same_arrays(built):
