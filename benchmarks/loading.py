@@ -107,6 +107,9 @@ def run(options: BenchOptions) -> Loading:
         "Files in the page cache. Read the ratio and the CPU time: the rate drifts with what else the machine does.",
         "Fewer than some hundred clips measure little but the start of an epoch, for every way.",
         "webdataset and datasets read whole shards: with fewer shards than processes some of these stay idle.",
+        "Controls: "
+        + ("every way read the same values" if len(check) == 1 else "WARNING: the ways read different values")
+        + ". Of times there are no others: nothing is guessed, judged or trained.",
     )
     facts = {"folder": folder.digest, "workers": workers, "samples": samples, "shards": len(shards)}
     return Loading(results, notes, facts)

@@ -15,6 +15,7 @@ WITHOUT = {"judge": "who somebody is stands in the folder; no judge is asked"}
 MATCHING, RETRIEVAL, AREA = "1:2", "mAP", "AUC"
 MISPRINT = "its printed T does not follow from its printed n, see the notes on T"
 NEEDED = "does not follow from the printed n"
+OTHERS = "SVHF, PINs, DIMNet, Kim's and Horiguchi's are networks of other papers, which nothing here trains or measures"
 PUBLISHED: dict[tuple[str, str, str], tuple[float, str]] = {
     ("SVHF", "189", MATCHING): (81.0, ""),
     ("PINs", "100", AREA): (78.5, ""),
@@ -55,7 +56,7 @@ def run(options: BenchOptions) -> Table:
     own = [] if any(key[0] == about for key in PUBLISHED) else [MATCHING, RETRIEVAL]
     needed = command(about, options, "vfmr_table3")
     rows += [Row((about, "-", what), None, found.get(what), needed, digits=2) for what in (*own, AREA)]
-    notes = [_confidence(name) for name in PUBLISHED_T] + (scores.notes() if scores else [])
+    notes = [_confidence(name) for name in PUBLISHED_T] + (scores.notes() if scores else []) + [OTHERS]
     facts = {"folder": folder.digest, "about": about, "protocol": options.protocol, "seed": options.seed}
     people = next((key[1] for key in PUBLISHED if key[0] == about), "-")
     outcomes = (scores.outcomes((about, people, MATCHING), SPLIT),) if scores else ()

