@@ -65,7 +65,7 @@ def run(options: BenchOptions) -> Table:
         more = [name for name in scores if name not in {f"R@{k}" for k in KS}]
         rows += [Row((split, "here", name), None, scores[name], digits=3) for name in more]
     notes = [
-        "log 4, log 5: what the released training wrote, not measured here; the paper's figures are log 4's, rounded or cut off",
+        "log 4, log 5: what the released training wrote, not measured here; the paper has log 4, rounded or cut off",
         *(chance(split, len(one[0].keys), PUBLISHED_CLIPS[split]) for split, one in seeds.items() if one),
         "galleries are all clips of the split, so that figures of folders of other sizes cannot be compared; another "
         "clip of the same video counts as a miss but in R@K by video",
