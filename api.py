@@ -205,9 +205,8 @@ def _stream_options(options: dict[str, Any]) -> "StreamOptions":
     from .loaders.batches import StreamOptions
 
     check_options("a stream", options, [f.name for f in fields(StreamOptions)])
-    if options.get("fields") is not None:
-        options = options | {"fields": _names(options["fields"])}
-    return StreamOptions(**options)
+    named = {name: _names(options[name]) for name in ("fields", "facts") if options.get(name) is not None}
+    return StreamOptions(**options | named)
 
 
 def _names(chosen: str | Sequence[str]) -> tuple[str, ...]:
@@ -238,6 +237,8 @@ def identity_batches(
     check_options("identity batches", options, [f.name for f in fields(IdentityOptions)])
     if "fields" in options:
         options = options | {"fields": {config: _names(chosen) for config, chosen in options["fields"].items()}}
+    if options.get("facts") is not None:
+        options = options | {"facts": _names(options["facts"])}
     return IdentityStream(path, split, IdentityOptions(**options), inputs)
 
 

@@ -16,12 +16,15 @@ from .arrow_buffers import as_arrow
 from .decoded_copies import Copy, of_picture, of_sound
 from .folder import Folder, Frames, decode_member, member_ranges, wanted_frames
 from .members import Members
+from .names import nearest
 from .palette import heat_index
 from .remote import Source, open_shards
 from .shards import FolderError, Parts, Range, Request
 from .sound_window import decode_part
 
 Inputs = Callable[[Any], Any]
+ALIGNING = ("frames", "alignment")
+"""Facts that warping a clip takes."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class StreamOptions:
     """What a stream reads and how it batches.
 
     `fields`: media by name, None for all. `frames`: "all", n equally spaced, a sequence of numbers from 0, or a slice.
+    `facts`: by name, those that `json` holds, None for all; few are had in less time than a hundred.
     `align` warps `visual.webp` into the thermal frame. `thermal`: "rgb" or "index" (palette index, which rises
     with heat). `decode=False` hands over bytes (a list of frame payloads for clips). `where` is a condition on facts.
     `by_length` names a fact, as in "seconds": batches then hold samples that are near in it. `sound_seconds` decodes
@@ -37,6 +41,7 @@ class StreamOptions:
     """
 
     fields: tuple[str, ...] | None = None
+    facts: tuple[str, ...] | None = None
     frames: Frames = "all"
     align: bool = False
     thermal: str = "rgb"
@@ -74,7 +79,8 @@ def _stacked(values: list[np.ndarray[Any, Any]]) -> Any:
         return values[0][None]
     if get_worker_info() is None or not values[0].size or len({value.dtype for value in values}) > 1:
         return np.stack(values)
-    kind = torch.from_numpy(values[0][:0])
+    # Not of the values: torch takes no reversed ones, as of a picture turned from RGB to BGR.
+    kind = torch.from_numpy(np.empty(0, values[0].dtype))
     storage = kind.untyped_storage()._new_shared(len(values) * values[0].nbytes)  # type: ignore[no-untyped-call]
     shared = torch.empty(0, dtype=kind.dtype).set_(storage).view(len(values), *values[0].shape)
     np.stack(values, out=shared.numpy())
@@ -165,12 +171,12 @@ class Batches(IterableDataset[Any]):
 class SampleReader:
     """Decoded samples of index rows by number: which bytes, read in file order. Plain data, so that it can be pickled.
 
-    Raises FolderError when a wanted field is missing in any of the rows.
+    Raises FolderError when a wanted field is missing in any of the rows, or there is no such fact.
     """
 
     def __init__(self, folder: Folder, table: pa.Table, options: StreamOptions) -> None:
         self.options = options
-        self.facts = table.drop_columns(["config", "split", "shard", "row", "fields"])
+        self.facts = _chosen_facts(str(folder), table, options)
         self.members = Members(str(folder), table, options.fields)
         self.rates = table["sample_rate"].to_numpy() if "sample_rate" in table.column_names else None
 
@@ -239,6 +245,8 @@ class SampleReader:
                 raise FolderError(f"{key}: has no thermal.webp to align to; use align=False")
             numbers, size = wanted_frames(self.options.frames, facts["frames"]), (thermal["width"], thermal["height"])
             sample["visual.webp"] = aligned(sample["visual.webp"], numbers, facts, size, key)
+        if self.options.facts is not None:
+            sample["json"] = {name: facts[name] for name in self.options.facts}
         return sample
 
     def _decoded(self, entry: Mapping[str, Any], data: Sequence[memoryview], wanted: Wanted) -> Any:
@@ -250,6 +258,17 @@ class SampleReader:
         else:
             array = decode_member(entry, data, self.options.threads)
         return heat_index(array) if name == "thermal.webp" and self.options.thermal == "index" else array
+
+
+def _chosen_facts(folder: str, table: pa.Table, options: StreamOptions) -> pa.Table:
+    """Columns of an index that samples are told of: key, identity, facts."""
+    known = [name for name in table.column_names if name not in ("config", "split", "shard", "row", "fields")]
+    if options.facts is None:
+        return table.select(known)
+    if unknown := [name for name in options.facts if name not in known]:
+        raise FolderError(f"{folder}: no fact {unknown[0]!r}; {nearest(unknown[0], known)}")
+    needed = {"key", "identity", *options.facts, *(ALIGNING if options.align else ())}
+    return table.select([name for name in known if name in needed])
 
 
 def _is_sound(name: str) -> bool:

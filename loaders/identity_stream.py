@@ -22,7 +22,7 @@ class IdentityOptions:
 
     `fields` by config: media by name; a config that is not named there gives all of its media. `balance` names a fact
     with two values, as "gender": batches then are 3:1 and 1:3 by turns. `drop_last` leaves the last people out where
-    they fill no batch on every rank (`balance` always does). `where` and `frames` are for every config, as in
+    they fill no batch on every rank (`balance` always does). `where`, `facts` and `frames` are for every config, as in
     StreamOptions. `random_seconds` decodes only so many seconds of every sound, from a place drawn anew in each epoch,
     the whole where it is shorter; 0 decodes all.
     """
@@ -30,6 +30,7 @@ class IdentityOptions:
     identities: int = 4
     samples: Mapping[str, int] = field(default_factory=lambda: {"voices": 4, "faces": 8})
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    facts: tuple[str, ...] | None = None
     frames: Frames = "all"
     decode: bool = True
     random_seconds: float = 0
@@ -127,7 +128,7 @@ class IdentityStream(BatchStream):
     def _reading(self, config: str) -> StreamOptions:
         own = self.options
         chosen = StreamOptions(
-            *(own.fields.get(config), own.frames),
+            *(own.fields.get(config), own.facts, own.frames),
             decode=own.decode,
             where=own.where,
             sound_seconds=own.random_seconds,

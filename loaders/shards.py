@@ -105,10 +105,10 @@ class Shards:
         found: dict[Range, memoryview] = {}
         ordered, at = sorted(set(ranges)), 0
         for first, length in merged(ordered):
-            data = memoryview(os.pread(handle, length, first))
-            if len(data) != length:
+            data = memoryview(bytearray(length))
+            if (came := os.preadv(handle, [data], first)) != length:
                 raise FolderError(
-                    f"{path}: {len(data)} of {length} bytes at {first}; the shard is cut short. Build it again"
+                    f"{path}: {came} of {length} bytes at {first}; the shard is cut short. Build it again"
                 )
             while at < len(ordered) and ordered[at][0] + ordered[at][1] <= first + length:
                 offset, size = ordered[at]

@@ -43,9 +43,9 @@ def test_formats_give_the_same_arrays(built, frames):
 
 def test_only_the_bytes_of_wanted_frames_are_read(built, monkeypatch):
     read = []
-    real_pread = os.pread
+    real_read = os.preadv
     monkeypatch.setattr(
-        shards_module.os, "pread", lambda handle, size, at: read.append(size) or real_pread(handle, size, at)
+        shards_module.os, "preadv", lambda h, into, at: read.append(sum(map(len, into))) or real_read(h, into, at)
     )
     for folder in built.values():
         row = next(r for r in folder.index.to_pylist() if r["session"] == 2)

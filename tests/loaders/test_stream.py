@@ -3,10 +3,12 @@
 import os
 import shutil
 
+import facevox
 import numpy as np
 import pytest
 import torch
 from facevox.loaders import shards as shards_module
+from facevox.loaders.batches import together
 from facevox.loaders.folder import FolderError, wanted_frames
 from facevox.loaders.stream import Stream, StreamOptions
 
@@ -80,8 +82,10 @@ def test_impossible_frames_are_refused(built, frames):
 def test_only_needed_bytes_are_read(built, monkeypatch):
     """Three frames of two clips and one sound: at most a tenth more than their bytes."""
     read: list[int] = []
-    real_pread = os.pread
-    monkeypatch.setattr(shards_module.os, "pread", lambda h, size, at: read.append(size) or real_pread(h, size, at))
+    real_read = os.preadv
+    monkeypatch.setattr(
+        shards_module.os, "preadv", lambda h, into, at: read.append(sum(map(len, into))) or real_read(h, into, at)
+    )
     for folder in built.values():
         read.clear()
         list(Stream(folder, "utterances", "train", StreamOptions(fields=MEDIA, frames=3, shuffle=True, batch_size=3)))
@@ -155,19 +159,20 @@ def test_a_batch_becomes_tensors_as_torch_does_it():
 def test_the_kernel_is_told_of_the_next_batch_and_damage_comes_in_its_turn(built, tmp_path, monkeypatch):
     """What is told is what will be read; a shard that is missing is an error where it is read, not before."""
     told, read = [], []
-    advise, pread = os.posix_fadvise, os.pread
+    advise, preadv = os.posix_fadvise, os.preadv
 
     def note(handle, first, length, advice):
         told.extend([(handle, first, length)] if advice == os.POSIX_FADV_WILLNEED else [])
         return advise(handle, first, length, advice)
 
-    def noted(handle, length, first):
-        assert (handle, first, length) in told
-        read.append((handle, first, length))
-        return pread(handle, length, first)
+    def noted(handle, into, first):
+        asked = (handle, first, sum(map(len, into)))
+        assert asked in told
+        read.append(asked)
+        return preadv(handle, into, first)
 
     monkeypatch.setattr(os, "posix_fadvise", note)
-    monkeypatch.setattr(os, "pread", noted)
+    monkeypatch.setattr(os, "preadv", noted)
     options = StreamOptions(fields=("mic1.flac",), frames=1, batch_size=1)
     begun = iter(Stream(built["tar"], "utterances", "train", options))
     next(begun)
@@ -184,3 +189,32 @@ def test_the_kernel_is_told_of_the_next_batch_and_damage_comes_in_its_turn(built
         assert bytes(next(reading)[1][name][1, 2]) == b"bc"
         with pytest.raises(FolderError, match="shard is missing"):
             next(reading)
+
+
+def test_only_the_chosen_facts_are_handed_over(built):
+    all_of_them = Stream(built["tar"], "utterances", "train", StreamOptions(fields=("mic1.flac",), align=False))
+    few = facevox.stream(
+        built["tar"], "utterances", "train", fields=("visual.webp",), facts="age", align=True, frames=1
+    )
+    for one, other in zip(all_of_them, few, strict=True):
+        assert other["json"] == [{"age": facts["age"]} for facts in one["json"]]
+        assert one["__identity__"] == other["__identity__"]
+    none = facevox.identity_batches(built["tar"], "train", identities=1, samples={"utterances": 1}, facts=(), frames=1)
+    assert next(iter(none))["utterances"]["json"] == [{}]
+    with pytest.raises(FolderError, match="no fact 'agee'; did you mean 'age'"):
+        facevox.stream(built["tar"], "utterances", "train", facts=("agee",))
+
+
+class Turned:
+    """Pictures from RGB to BGR, as views."""
+
+    def __call__(self, samples):
+        return together([{"x": sample["thermal.webp"][..., ::-1]} for sample in samples])
+
+
+def test_views_are_stacked_in_workers_too(built):
+    options = {"fields": ("thermal.webp",), "frames": 1, "batch_size": 2}
+    plain = list(facevox.stream(built["tar"], "utterances", "train", **options))
+    turned = list(facevox.stream(built["tar"], "utterances", "train", inputs=Turned(), workers=1, **options))
+    for one, other in zip(plain, turned, strict=True):
+        assert torch.equal(one["thermal.webp"].flip(-1), other["x"])
