@@ -37,7 +37,8 @@ class StreamOptions:
     with heat). `decode=False` hands over bytes (a list of frame payloads for clips). `where` is a condition on facts.
     `by_length` names a fact, as in "seconds": batches then hold samples that are near in it. `sound_seconds` decodes
     only so many seconds from the middle of every sound, the whole where it is shorter; 0 decodes all. `workers` are
-    processes; `threads` decode the frames of one clip at once in each of them (0: one by one).
+    processes; `threads` decode the frames of one clip at once in each of them (0: one by one). With threads and no
+    workers one thread more makes the next batch while the present one is used.
     """
 
     fields: tuple[str, ...] | None = None

@@ -24,7 +24,7 @@ class IdentityOptions:
     with two values, as "gender": batches then are 3:1 and 1:3 by turns. `drop_last` leaves the last people out where
     they fill no batch on every rank (`balance` always does). `where`, `facts` and `frames` are for every config, as in
     StreamOptions. `random_seconds` decodes only so many seconds of every sound, from a place drawn anew in each epoch,
-    the whole where it is shorter; 0 decodes all.
+    the whole where it is shorter; 0 decodes all. `workers` and `threads` as in StreamOptions.
     """
 
     identities: int = 4
@@ -39,6 +39,7 @@ class IdentityOptions:
     seed: int = 0
     drop_last: bool = True
     workers: int = 0
+    threads: int = 0
     rank: int = 0
     world: int = 1
 
@@ -123,7 +124,7 @@ class IdentityStream(BatchStream):
         reader = IdentityReader(self.names, parts, bool(options.random_seconds))
         batches = Batches(self.folder.source, reader, order, inputs or together_by_config)
         self._keys = {config: table["key"] for config, table in tables.items()}
-        super().__init__(order, batches, options.workers)
+        super().__init__(order, batches, options.workers, options.threads)
 
     def _reading(self, config: str) -> StreamOptions:
         own = self.options
@@ -132,6 +133,7 @@ class IdentityStream(BatchStream):
             decode=own.decode,
             where=own.where,
             sound_seconds=own.random_seconds,
+            threads=own.threads,
         )
         check_reading(chosen)
         return chosen

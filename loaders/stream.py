@@ -1,7 +1,7 @@
 """Shards into batches: only the bytes that a batch needs, in a fixed order, resumable by one number."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +18,7 @@ from .arrow_buffers import as_arrow, equal_rows
 from .batches import Batches, Failure, Inputs, Reader, SampleReader, as_tensors, together
 from .batches import StreamOptions as StreamOptions
 from .folder import Folder, check_frames, opened
+from .made_ahead import made_ahead
 from .order import Order
 from .shards import FolderError
 from .where import selection
@@ -30,10 +31,10 @@ class BatchStream(ABC):
     another batch size and another number of workers. `state_dict` and `load_state_dict` are those of torchdata.
     """
 
-    def __init__(self, plan: Any, batches: Batches, workers: int) -> None:
-        if workers < 0:
-            raise ValueError(f"workers {workers}: expected 0 or more")
-        self.order, self.workers = plan, workers
+    def __init__(self, plan: Any, batches: Batches, workers: int, threads: int = 0) -> None:
+        if min(workers, threads) < 0:
+            raise ValueError(f"workers {workers}, threads {threads}: expected 0 or more of each")
+        self.order, self.workers, self.threads = plan, workers, threads
         self.epoch = 0
         self._taken, self._block = 0, plan.block
         self._moved = 0
@@ -56,7 +57,8 @@ class BatchStream(ABC):
         self._moved += 1
         epoch, moved, begin = self.epoch, self._moved, self._taken
         self._batches.position[:] = torch.tensor([epoch, begin, self._block])
-        for number, batch in enumerate(self._made(self._loader), 1):
+        made = self._made(self._loader)
+        for number, batch in enumerate(made_ahead(made) if self.threads and not self.workers else made, 1):
             if isinstance(batch, Failure):
                 raise batch.error
             self._only(moved)
@@ -65,7 +67,7 @@ class BatchStream(ABC):
         self._only(moved)
         self.epoch, self._taken, self._block = epoch + 1, 0, self.order.block
 
-    def _made(self, loader: DataLoader[Any]) -> Iterator[Any]:
+    def _made(self, loader: DataLoader[Any]) -> Generator[Any]:
         """What the workers make. Raises RuntimeError when the system kills one.
 
         Torch tells of a killed worker by a signal: where it falls between two batches, torch's own RuntimeError comes
@@ -150,7 +152,7 @@ class Stream(BatchStream):
         )
         reader: Reader = SampleReader(self.folder, table, options)
         batches = Batches(self.folder.source, reader, order, inputs or together)
-        super().__init__(order, batches, options.workers)
+        super().__init__(order, batches, options.workers, options.threads)
 
     def _identity(self) -> dict[str, Any]:
         own = {name: getattr(self.options, name) for name in ("seed", "shuffle", "by_length")}
