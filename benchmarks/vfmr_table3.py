@@ -15,7 +15,11 @@ WITHOUT = {"judge": "who somebody is stands in the folder; no judge is asked"}
 MATCHING, RETRIEVAL, AREA = "1:2", "mAP", "AUC"
 MISPRINT = "its printed T does not follow from its printed n, see the notes on T"
 NEEDED = "does not follow from the printed n"
-OTHERS = "SVHF, PINs, DIMNet, Kim's and Horiguchi's are networks of other papers, which nothing here trains or measures"
+OTHERS = (
+    "SVHF, PINs, DIMNet, Kim's and Horiguchi's are networks of other papers, which nothing here trains; their vectors "
+    "of a test split are measured by `facevox bench matching`"
+)
+BY_VECTORS = "facevox bench matching --vectors {}.npz"
 PUBLISHED: dict[tuple[str, str, str], tuple[float, str]] = {
     ("SVHF", "189", MATCHING): (81.0, ""),
     ("PINs", "100", AREA): (78.5, ""),
@@ -67,7 +71,8 @@ def run(options: BenchOptions) -> Table:
 
 def _row(key: tuple[str, str, str], found: dict[str, Measured], options: BenchOptions, comparable: bool) -> Row:
     value, flag = PUBLISHED[key]
-    needed = command(key[0], options, "vfmr_table3") if key[0].startswith("VFMR") else ""
+    ours = key[0].startswith("VFMR")
+    needed = command(key[0], options, "vfmr_table3") if ours else BY_VECTORS.format(key[0].removesuffix("'s"))
     return Row(key, value, found.get(key[2]), needed, digits=2, comparable=comparable, flag=flag)
 
 

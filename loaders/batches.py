@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, default_convert, get_worker_info
 
-from .arrow_buffers import as_arrow
+from .arrow_buffers import as_arrow, as_numpy
 from .decoded_copies import Copy, of_picture, of_sound
 from .folder import Folder, Frames, decode_member, member_ranges, wanted_frames
 from .members import Members
@@ -179,7 +179,7 @@ class SampleReader:
         self.options = options
         self.facts = _chosen_facts(str(folder), table, options)
         self.members = Members(str(folder), table, options.fields)
-        self.rates = table["sample_rate"].to_numpy() if "sample_rate" in table.column_names else None
+        self.rates = _rates(table)
 
     def request(self, rows: NDArray[np.int64], places: NDArray[np.float64] | None = None) -> Request:
         """All byte ranges of some rows at once, to be read shard by shard in file order.
@@ -222,7 +222,7 @@ class SampleReader:
             try:
                 if not _is_sound(name):
                     found[name] = of_picture(entry, copy)
-                elif self.rates is not None and self.rates[row] > 0:
+                elif self.rates[row] > 0:
                     found[name] = of_sound(copy, int(self.rates[row]), self.options.sound_seconds, place)
             except ValueError as error:
                 key = self.facts["key"][row].as_py()
@@ -270,6 +270,15 @@ def _chosen_facts(folder: str, table: pa.Table, options: StreamOptions) -> pa.Ta
         raise FolderError(f"{folder}: no fact {unknown[0]!r}; {nearest(unknown[0], known)}")
     needed = {"key", "identity", *options.facts, *(ALIGNING if options.align else ())}
     return table.select([name for name in known if name in needed])
+
+
+def _rates(table: pa.Table) -> NDArray[np.int64]:
+    """Of every row the Hz of its sounds, 0 where none is told."""
+    if "sample_rate" not in table.column_names or not pa.types.is_integer(table["sample_rate"].type):
+        return np.zeros(table.num_rows, np.int64)
+    told = table["sample_rate"].combine_chunks()
+    # Not `to_numpy`, which loads pandas.
+    return as_numpy(told.fill_null(0) if told.null_count else told).astype(np.int64)
 
 
 def _is_sound(name: str) -> bool:
