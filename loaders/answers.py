@@ -8,7 +8,9 @@ SILENT_SECONDS = 8
 """A connection that sends nothing for so long is given up."""
 REQUEST_SECONDS = 30.0
 SLOWEST = 10_000
-"""A request is given up that has brought less than so many bytes for every second after the first REQUEST_SECONDS."""
+"""A request is given up that has brought less than so many bytes for every second after the first REQUEST_SECONDS.
+
+Over http(s) this is seen once the answer's headers have come; before, SILENT_SECONDS alone counts."""
 
 ABOVE_FOLDERS = {"NoSuchBucket": "bucket", "ContainerNotFound": "container", "FilesystemNotFound": "container"}
 """What S3 and Azure say of what all folders of a place lie in, when it does not exist."""

@@ -38,7 +38,8 @@ class StreamOptions:
     `by_length` names a fact, as in "seconds": batches then hold samples that are near in it. `sound_seconds` decodes
     only so many seconds from the middle of every sound, the whole where it is shorter; 0 decodes all. `workers` are
     processes; `threads` decode the frames of one clip at once in each of them (0: one by one). With threads and no
-    workers one thread more makes the next batch while the present one is used.
+    workers one thread more makes the next batch, by `inputs` too, while the present one is used: `inputs` then see
+    torch's settings of another thread, such as no_grad, and should draw random numbers of their own.
     """
 
     fields: tuple[str, ...] | None = None
@@ -78,7 +79,8 @@ def _stacked(values: list[np.ndarray[Any, Any]]) -> Any:
     """Arrays of one shape as one, copied once at most: in a worker process to where the training process sees it."""
     if len(values) == 1:
         return values[0][None]
-    if get_worker_info() is None or not values[0].size or len({value.dtype for value in values}) > 1:
+    kinds = {value.dtype for value in values}
+    if get_worker_info() is None or not values[0].size or len(kinds) > 1 or kinds.pop().kind not in "biufc":
         return np.stack(values)
     # Not of the values: torch takes no reversed ones, as of a picture turned from RGB to BGR.
     kind = torch.from_numpy(np.empty(0, values[0].dtype))
@@ -266,10 +268,11 @@ def _chosen_facts(folder: str, table: pa.Table, options: StreamOptions) -> pa.Ta
     known = [name for name in table.column_names if name not in ("config", "split", "shard", "row", "fields")]
     if options.facts is None:
         return table.select(known)
+    known = [name for name in known if name not in ("key", "identity")]
     if unknown := [name for name in options.facts if name not in known]:
         raise FolderError(f"{folder}: no fact {unknown[0]!r}; {nearest(unknown[0], known)}")
     needed = {"key", "identity", *options.facts, *(ALIGNING if options.align else ())}
-    return table.select([name for name in known if name in needed])
+    return table.select([name for name in ("key", "identity", *known) if name in needed])
 
 
 def _rates(table: pa.Table) -> NDArray[np.int64]:

@@ -27,12 +27,11 @@ class Copy:
     """What the range begins with, before the numbers."""
 
     def values(self, data: memoryview) -> NDArray[Any]:
-        """The numbers, where they lie if they can. Raises ValueError where the bytes are others than the index says."""
+        """The numbers in an array of their own. Raises ValueError where the bytes are others than the index says."""
         if data[: len(self.header)] != self.header:
             raise ValueError(f"its decoded copy is no array {self.shape} of {self.dtype}")
-        found = np.frombuffer(data, self.dtype, offset=len(self.header)).reshape(self.shape)
-        # Bytes out of a cache are nobody's to write to, and torch takes no numbers at odd addresses.
-        return found if found.flags.writeable and found.flags.aligned else found.copy()
+        # What lies in `data` may be drawn twice in a batch, and changed in place once.
+        return np.frombuffer(data, self.dtype, offset=len(self.header)).reshape(self.shape).copy()
 
 
 def of_picture(entry: Mapping[str, Any], copy: Mapping[str, Any]) -> Copy:

@@ -91,7 +91,7 @@ class Place:
 
 def shown(url: str) -> str:
     """A URL without what may be secret: user, password, query."""
-    return re.sub(r"//[^/@]*@", "//", url.split("?", 1)[0].split("#", 1)[0])
+    return re.sub(r"//[^/]*@", "//", url.split("?", 1)[0].split("#", 1)[0])
 
 
 def place_of(path: str | Path | Place, options: Mapping[str, Any] | None = None) -> Path | Place:

@@ -17,9 +17,9 @@ class Samples(Dataset[dict[str, Any]]):
     """Samples of one split in storage order: `len`, `[number]`, and many at once for a DataLoader (`__getitems__`).
 
     A sample is a dictionary of `__key__`, `__identity__` (who it is of), `json` (the facts) and decoded media. It opens
-    shards only while it reads, so it can be pickled and forked. Of `options` those on reading count: fields, frames,
-    align, thermal, decode, where, limit. Raises ValueError for options of streams alone, FolderError for a missing
-    field, config or split, or when no sample fits `where`.
+    shards only while it reads, so it can be pickled and forked. Of `options` those on reading count: fields, facts,
+    frames, align, thermal, decode, sound_seconds, threads, where, limit. Raises ValueError for options of streams
+    alone, FolderError for a missing field, config or split, or when no sample fits `where`.
     """
 
     def __init__(self, folder: Folder | str | Path, config: str, split: str, options: StreamOptions) -> None:

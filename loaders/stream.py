@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import nullcontext
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -18,7 +19,7 @@ from .arrow_buffers import as_arrow, equal_rows
 from .batches import Batches, Failure, Inputs, Reader, SampleReader, as_tensors, together
 from .batches import StreamOptions as StreamOptions
 from .folder import Folder, check_frames, opened
-from .made_ahead import made_ahead
+from .made_ahead import MAKING, made_ahead
 from .order import Order
 from .shards import FolderError
 from .where import selection
@@ -226,6 +227,8 @@ def _forked(loader: DataLoader[Any]) -> Iterator[Any]:
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        return iter(loader)
+        # A loader without workers forks nobody, and may be started by the thread that holds the lock.
+        with MAKING if loader.num_workers else nullcontext():
+            return iter(loader)
     finally:
         cv2.setNumThreads(threads)

@@ -8,7 +8,15 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import urllib3
 from urllib3 import BaseHTTPResponse
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, ReadTimeoutError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
 
 from . import answers
 from .answers import Answer, Fault, Span, fault_of, refused
@@ -19,12 +27,14 @@ CONNECTIONS = 16
 REDIRECTS = 5
 """A hub sends readers on to where its files lie."""
 PIECE = 256 << 10
+HEADER_VALUE = re.compile(r"[\t -~\xa0-\xff]*")
 
 
 class Web:
     """One process's connections to web servers; `options` may hold `headers`, which go with every request as `more` do.
 
-    User and password of a URL are sent by basic authentication. Raises ValueError for other options.
+    User and password of a URL are sent by basic authentication. None of these headers go to another host that a server
+    sends readers on to. Raises ValueError for other options, and for a header that cannot be sent.
     """
 
     def __init__(self, options: Mapping[str, Any], more: Mapping[str, str]) -> None:
@@ -32,10 +42,16 @@ class Web:
             raise ValueError(
                 f"storage option {unknown[0]!r} of a web server: expected headers={{..}}, and nothing else"
             )
-        self.headers = {"Accept-Encoding": "identity", **more, **options.get("headers", {})}
+        own = {**more, **options.get("headers", {})}
+        for name, value in own.items():
+            # The value may be a secret, and is not told.
+            if not (isinstance(value, str) and re.fullmatch(r"[!-9;-~]+", name) and HEADER_VALUE.fullmatch(value)):
+                raise ValueError(f"header {name!r}: expected a name and a value of one line of Latin-1 text")
+        self.headers = {"Accept-Encoding": "identity", **own}
         # All tries are counted in one place: urllib3's own would multiply with ours.
         once = urllib3.Retry(REDIRECTS, connect=0, read=0, redirect=REDIRECTS, status=0, other=0)
         once.respect_retry_after_header = False
+        once.remove_headers_on_redirect |= {name.lower() for name in own}
         self._pool = urllib3.PoolManager(maxsize=CONNECTIONS, retries=once)
 
     def ask(self, url: str, span: Span) -> Answer | Fault:
@@ -74,7 +90,7 @@ def _told(answer: BaseHTTPResponse, span: Span) -> Fault | None:
         return fault
     if not span:
         return None
-    place = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", answer.headers.get("Content-Range", ""))
+    place = re.fullmatch(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", answer.headers.get("Content-Range", ""))
     if answer.status == 200:
         return Fault("the server sent the whole file; facevox needs one that serves byte ranges", True)
     if not place:
@@ -87,7 +103,7 @@ def _told(answer: BaseHTTPResponse, span: Span) -> Fault | None:
 def _received(answer: BaseHTTPResponse, span: Span, begun: float) -> bytes | Fault:
     """The bytes of an answer: as many as were asked for or, of a whole file, as the server promised."""
     length = answer.headers.get("Content-Length", "")
-    expected = span[1] if span else int(length) if length.isdecimal() else None
+    expected = span[1] if span else _size(length)
     data = bytearray()
     while piece := answer.read1(PIECE):
         data += piece
@@ -104,13 +120,21 @@ def _about(answer: BaseHTTPResponse) -> tuple[int | None, str]:
     """Size of the whole file, where the server says it, and the tag of its content."""
     total = answer.headers.get("Content-Range", "").rpartition("/")[2] or answer.headers.get("Content-Length", "")
     tag = answer.headers.get("ETag", "")
-    return int(total) if total.isdecimal() else None, "" if tag.startswith("W/") else tag
+    return _size(total), "" if tag.startswith("W/") else tag
+
+
+def _size(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 def _fault(error: HTTPError) -> Fault:
     """What went wrong, in words that cannot hold a secret."""
     cause: BaseException = (error.reason or error) if isinstance(error, MaxRetryError) else error
-    if isinstance(cause, ConnectTimeoutError):
+    if isinstance(cause, NameResolutionError):
+        return Fault("its host is not known", True)
+    if isinstance(cause, SSLError):
+        return Fault("its certificate, or the encryption it offers, is not accepted here", False)
+    if isinstance(cause, ConnectTimeoutError) and not isinstance(cause, NewConnectionError):
         return Fault(f"no connection within {CONNECT_SECONDS} s", True)
     if isinstance(cause, ReadTimeoutError):
         return Fault(f"no answer within {answers.SILENT_SECONDS} s", True)

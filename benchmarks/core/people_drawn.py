@@ -34,10 +34,10 @@ def drawings(people: int, seed: int = 0, draws: int = DRAWS) -> NDArray[np.float
 
 
 def interval(value: float, scores: NDArray[np.float64]) -> Interval:
-    """95 % around a value, of what draws scored (R,), the first one everybody; draws of nobody (NaN) are left out."""
+    """95 % around a share, of what draws scored (R,), the first one everybody; draws of nobody (NaN) are left out."""
     apart = scores[1:][~np.isnan(scores[1:])] - scores[0]
     low, high = np.quantile(apart, ((1 - COVERED) / 2, (1 + COVERED) / 2)) if len(apart) else (0.0, 0.0)
-    return Interval(value + float(low), value + float(high))
+    return Interval(max(0.0, value + float(low)), min(1.0, value + float(high)))
 
 
 def individuals_drawn(right: NDArray[np.float64], drawn: NDArray[np.float64], of: Statistic) -> NDArray[np.float64]:

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from ...loaders.arrays import encode_array
+from ...loaders.arrays import MAX_ARRAY_BYTES, encode_array
 from ...loaders.media import decode_audio, decode_picture
 from ...loaders.sample import Config, Field, Sample, copy_name
 
 SHAPES = {"audio": "int16 (samples,)", "image": "uint8 (height, width, 3) RGB"}
-TIMES = {"audio": 2.0, "image": 20.0}
+TIMES = {"audio": 2.0, "image": 40.0}
 """Bytes of a copy by those of what it is a copy of, generously."""
 BESIDE_CLIPS = 0.2
 """The same where clips, which are not copied, are most of a sample."""
@@ -18,7 +18,7 @@ def with_copies(config: Config) -> Config:
     copies = [
         Field(
             *(copy_name(one.name), "array", f"{one.name} decoded, read in its place: {SHAPES[one.kind]}"),
-            optional=one.optional or one.kind == "audio",
+            optional=True,
         )
         for one in config.fields
         if one.kind in SHAPES
@@ -27,12 +27,15 @@ def with_copies(config: Config) -> Config:
 
 
 def copied(sample: Sample, config: Config) -> Sample:
-    """The sample with the copies that its config, one of `with_copies`, has fields for; none of sounds in stereo."""
+    """The sample with the copies that its config, one of `with_copies`, has fields for.
+
+    None of sounds in stereo, nor of what is larger than readers take.
+    """
     media = dict(sample.media)
     for one in config.fields:
         if one.kind in SHAPES and (data := sample.media.get(one.name)) is not None:
             values = decode_audio(data)[0] if one.kind == "audio" else decode_picture(data)
-            if one.kind == "image" or values.ndim == 1:
+            if (one.kind == "image" or values.ndim == 1) and values.nbytes < MAX_ARRAY_BYTES:
                 media[copy_name(one.name)] = encode_array(values)
     return replace(sample, media=media)
 

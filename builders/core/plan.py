@@ -130,8 +130,9 @@ def reconcile(
     folder = place or path.parent.parent
     if (before := old["options"].get("dataset")) != new.options.get("dataset"):
         raise FolderError(f"{folder} holds {before}, not {new.options.get('dataset')}. Choose another output folder")
-    names = dict.fromkeys([*new.options, *old["options"]])
-    if changed := [name for name in names if new.options.get(name) != old["options"].get(name)]:
+    # An option that this version lacks, or leaves out where it is off, counts unless it was on.
+    gone = [name for name, value in old["options"].items() if name not in new.options and value]
+    if changed := [*(name for name in new.options if new.options[name] != old["options"].get(name)), *gone]:
         was = ", ".join(f"{name} was {old['options'].get(name)!r}, now {new.options.get(name)!r}" for name in changed)
         raise FolderError(f"{folder} was built with other options: {was}. Use the old value, or another output folder")
     if old["digest"] == new.digest():

@@ -38,7 +38,7 @@ class Handler(BaseHTTPRequestHandler):
         with server.lock:
             server.under_way += 1
             server.counts["requests"] += 1
-            server.counts["authorized"] += "Authorization" in self.headers
+            server.counts["authorized"] += "X-Key" in self.headers
             server.counts["at_once"] = max(server.counts["at_once"], server.under_way)
             fault = self.fault()
         try:

@@ -69,3 +69,38 @@ def test_people_are_drawn_alike_with_threads(built):
         for n in (0, 2)
     )
     assert one == other and len(one) > 1
+
+
+class Nothing:
+    """A batch that is None for every other one."""
+
+    def __init__(self):
+        self.made = 0
+
+    def __call__(self, samples):
+        self.made += 1
+        return None if self.made % 2 else len(samples)
+
+
+def test_a_batch_of_none_is_a_batch(built):
+    stream = facevox.stream(built["tar"], "utterances", "train", batch_size=2, threads=1, inputs=Nothing())
+    assert list(stream) == [None, 2] * (len(stream) // 2)
+
+
+class Slow:
+    """Holds a lock that a forked child would find locked for ever."""
+
+    LOCK = threading.Lock()
+
+    def __call__(self, samples):
+        with self.LOCK:
+            time.sleep(0.2)
+        return len(samples)
+
+
+def test_workers_are_not_started_while_a_batch_is_made(built):
+    slow = iter(facevox.stream(built["tar"], "utterances", "train", batch_size=1, threads=1, inputs=Slow()))
+    for _ in range(3):
+        next(slow)
+        workers = facevox.stream(built["tar"], "utterances", "test", batch_size=1, workers=1, inputs=Slow())
+        assert list(workers) == [1] * len(workers)

@@ -281,18 +281,23 @@ def test_a_forked_worker_does_not_close_what_its_parent_opened(built, serving, m
 def test_a_parent_reads_on_after_its_worker_read_from_the_same_server(built, serving):
     with serving(built["tar"].path) as server:
         place = Folder(server.url).place
-        before = place.ask("checksums.sha256", (0, 64))
+        before, connection = place.ask("checksums.sha256", (0, 64)), place.opened()
         if not (child := os.fork()):
-            os._exit(0 if place.ask("checksums.sha256", (0, 64)) == before else 1)
+            alike = place.ask("checksums.sha256", (0, 64)) == before
+            os._exit(0 if alike and place.opened() is not connection else 1)
         assert os.waitpid(child, 0)[1] == 0
-        assert place.ask("checksums.sha256", (0, 64)) == before
+        assert place.ask("checksums.sha256", (0, 64)) == before and place.opened() is connection
 
 
 def test_a_server_may_send_readers_on(built, serving):
     with serving(built["tar"].path) as server, serving(built["tar"].path, onward=server.url) as first:
-        folder = Folder(first.url, {"headers": {"Authorization": "Bearer s3cret"}})
+        # Another name of the same machine: another host.
+        folder = Folder(first.url.replace("127.0.0.1", "localhost"), {"headers": {"X-Key": "s3cret"}})
         assert len(taken(Stream(folder, "utterances", "train", READ))) == 8
         assert first.stats()["authorized"] and not server.stats()["authorized"]
+        with pytest.raises(ValueError, match="header 'X-Key': expected") as caught:
+            Folder(first.url, {"headers": {"X-Key": "s3cret\n"}})
+        assert "s3cret" not in str(caught.value)
         with pytest.raises(ValueError, match="storage option 'timeout' of a web server: expected headers"):
             Folder(first.url, {"timeout": 3})
 
@@ -315,6 +320,19 @@ for _ in range(300):
     switching = "import sys; sys.setswitchinterval(1e-6)"
     done = subprocess.run([sys.executable, "-c", switching + script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://127.0.0.1:9/O", "NewConnectionError|Connection refused"),
+        ("http://nowhere.invalid/O", "host is not known"),
+    ],
+)
+def test_why_there_is_no_connection_is_told(short_waits, url, words, monkeypatch):
+    monkeypatch.setattr("facevox.loaders.retries.PATIENCE", 0.1)
+    with pytest.raises(FolderError, match=words):
+        Folder(url)
 
 
 def test_people_are_drawn_from_a_place(built, serving):

@@ -201,8 +201,9 @@ def test_only_the_chosen_facts_are_handed_over(built):
         assert one["__identity__"] == other["__identity__"]
     none = facevox.identity_batches(built["tar"], "train", identities=1, samples={"utterances": 1}, facts=(), frames=1)
     assert next(iter(none))["utterances"]["json"] == [{}]
-    with pytest.raises(FolderError, match="no fact 'agee'; did you mean 'age'"):
-        facevox.stream(built["tar"], "utterances", "train", facts=("agee",))
+    for wrong, words in (("agee", "no fact 'agee'; did you mean 'age'"), ("key", "no fact 'key'")):
+        with pytest.raises(FolderError, match=words):
+            facevox.stream(built["tar"], "utterances", "train", facts=wrong)
 
 
 class Turned:
@@ -210,6 +211,18 @@ class Turned:
 
     def __call__(self, samples):
         return together([{"x": sample["thermal.webp"][..., ::-1]} for sample in samples])
+
+
+class Words:
+    """Arrays of words, which torch has no tensors of."""
+
+    def __call__(self, samples):
+        return together([{"x": np.array(["a", "b"])} for _ in samples])["x"].tolist()
+
+
+def test_arrays_of_words_are_stacked_in_workers_too(built):
+    options = {"fields": ("thermal.webp",), "frames": 1, "batch_size": 2, "inputs": Words(), "workers": 1}
+    assert next(iter(facevox.stream(built["tar"], "utterances", "train", **options))) == [["a", "b"]] * 2
 
 
 def test_views_are_stacked_in_workers_too(built):

@@ -50,6 +50,16 @@ def test_the_digest_sees_every_change():
         assert other.digest() != plan.digest()
 
 
+def test_an_option_that_is_gone_counts_where_it_was_on(tmp_path):
+    path, unit = tmp_path / "O" / ".build" / "plan.json", Unit("a", "c", "train", "p/1", 5)
+    for was in ("", False, 0, None):
+        make([unit], {"o": 1, "gone": was}, 100).save(path)
+        assert reconcile(make([unit], {"o": 1}, 100), path, 100, extend=False).shards
+    make([unit], {"o": 1, "gone": True}, 100).save(path)
+    with pytest.raises(FolderError, match="gone was True, now None"):
+        reconcile(make([unit], {"o": 1}, 100), path, 100, extend=False)
+
+
 def test_a_key_that_occurs_twice_is_rejected_the_second_time():
     twice = make([Unit("a", "c", "train", "p/1", 5), Unit("a", "c", "train", "p/2", 5)], {}, 100)
     assert len(twice.shards[0].units) == 1
