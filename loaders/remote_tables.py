@@ -14,7 +14,6 @@ from hashlib import sha256
 from pathlib import Path
 
 from .answers import Answer, Fault
-from .durable import write_bytes
 from .places import Place, shown
 from .range_cache import CacheOptions
 from .retries import tried
@@ -77,7 +76,9 @@ def _write(copy: Path, data: bytes) -> None:
     try:
         # Under a name of its own first: many processes may open the same place at the same moment.
         part = copy.with_name(f"{copy.name}.{os.getpid()}.{threading.get_ident()}")
-        write_bytes(part, data)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        # Not flushed: a copy is hashed each time it is used.
+        part.write_bytes(data)
         part.replace(copy)
     except OSError as error:
         raise OSError(
