@@ -2,6 +2,7 @@
 
 import re
 import time
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -81,7 +82,8 @@ def _without_user(url: str) -> tuple[str, dict[str, str]]:
     user, at, host = parts.netloc.rpartition("@")
     if not at:
         return url, {}
-    return urlunsplit(parts._replace(netloc=host)), dict(urllib3.make_headers(basic_auth=unquote(user)))
+    told = b64encode(unquote(user).encode()).decode()
+    return urlunsplit(parts._replace(netloc=host)), {"Authorization": f"Basic {told}"}
 
 
 def _told(answer: BaseHTTPResponse, span: Span) -> Fault | None:

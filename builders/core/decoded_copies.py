@@ -16,10 +16,7 @@ BESIDE_CLIPS = 0.2
 def with_copies(config: Config) -> Config:
     """The config with a field more for each sound and picture."""
     copies = [
-        Field(
-            *(copy_name(one.name), "array", f"{one.name} decoded, read in its place: {SHAPES[one.kind]}"),
-            optional=True,
-        )
+        Field(copy_name(one.name), "array", f"{one.name} decoded, read in its place: {SHAPES[one.kind]}", optional=True)
         for one in config.fields
         if one.kind in SHAPES
     ]
@@ -35,8 +32,9 @@ def copied(sample: Sample, config: Config) -> Sample:
     for one in config.fields:
         if one.kind in SHAPES and (data := sample.media.get(one.name)) is not None:
             values = decode_audio(data)[0] if one.kind == "audio" else decode_picture(data)
-            if (one.kind == "image" or values.ndim == 1) and values.nbytes < MAX_ARRAY_BYTES:
-                media[copy_name(one.name)] = encode_array(values)
+            array = encode_array(values)
+            if (one.kind == "image" or values.ndim == 1) and len(array) <= MAX_ARRAY_BYTES:
+                media[copy_name(one.name)] = array
     return replace(sample, media=media)
 
 

@@ -135,3 +135,15 @@ def test_sounds_in_stereo_have_no_copy():
         ),
         mono,
     )
+
+
+def test_what_readers_would_refuse_is_not_copied(monkeypatch):
+    config = with_copies(Config("voices", "", (Field("voice.flac", "audio", ""),), ()))
+    sample = Sample("a", "b", "train", {"voice.flac": encode_flac(np.arange(64, dtype=np.int16), 16_000)})
+    for most, names in ((HEADER + 128, 2), (HEADER + 127, 1)):
+        monkeypatch.setattr("facevox.builders.core.decoded_copies.MAX_ARRAY_BYTES", most)
+        monkeypatch.setattr("facevox.loaders.decoded_copies.MAX_ARRAY_BYTES", most)
+        made = copied(sample, config).media
+        assert len(made) == names
+        for data in list(made.values())[1:]:
+            of_sound({"offset": 0, "size": len(data)}, 16_000, 0, None)

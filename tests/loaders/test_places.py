@@ -136,6 +136,7 @@ def test_a_dead_server_cannot_be_opened(short_waits, built, serving):
 def test_no_secret_is_told(short_waits, built, serving, tmp_path):
     with serving(built["tar"].path, token="s3cret") as server:
         host = server.url.removeprefix("http://")
+        assert Folder(f"http://us%C3%A9r:pa%E2%82%AC55@{host}/?sig=s3cret").digest == built["tar"].digest
         folder = Folder(f"http://user:pa55@{host}/?sig=s3cret")
         assert len(taken(Stream(folder, "utterances", "train", READ))) == 8
         assert repr(folder) == f"Folder('http://{host}/')"
